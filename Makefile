@@ -1,0 +1,305 @@
+# Skiplane. `make help` lists the targets; V=1 shows the commands.
+#
+# Every file in kernels/ is compiled once per instruction set (ISA): conv_direct.c becomes conv_direct.generic.o,
+# conv_direct.avx2.o, ... each with -DSK_ISA=<isa> and that ISA's flags. Everything else is baseline code.
+# All outputs go to $(BUILD), where configure keeps config.mk and config.h; `make BUILD=build-x` uses another one.
+
+BUILD ?= build
+FUZZ_RUNS ?= 20000
+FUZZ_CC ?= clang
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# ---- Configuration: made when it is missing or older than configure ----------------------------------------------
+
+# These need none.
+WITHOUT_CONFIG := help clean distclean format
+# A bare machine gets its packages by itself for these two (and for nothing else).
+NEED := $(if $(filter demo check,$(MAKECMDGOALS)),spng turbojpeg) $(if $(filter check,$(MAKECMDGOALS)),criterion)
+
+ifneq ($(filter-out $(WITHOUT_CONFIG),$(or $(MAKECMDGOALS),all)),)
+include $(BUILD)/config.mk
+
+comma := ,
+empty :=
+need := $(if $(HOST),,$(addprefix --need=,$(subst $(empty) ,$(comma),$(strip $(NEED)))))
+configure = ./configure --build-dir=$(BUILD) $(CONFIGURE_ARGS)
+# Only once: a part that stays missing after the installation must not send make in circles.
+ifeq ($(MAKE_RESTARTS)$(HOST),)
+ifneq ($(filter $(NEED),$(MISSING)),)
+$(BUILD)/config.mk: FORCE
+endif
+endif
+$(BUILD)/config.mk: configure
+	@$(configure) $(need) || { code=$$?; [ $$code = 3 ] && [ -n "$(need)" ] || exit $$code; \
+	  ./configure --install-deps $(CONFIGURE_ARGS) && $(configure); }
+endif
+
+# ---- Sources and objects ------------------------------------------------------------------------------------------
+
+KERNELS   := $(wildcard kernels/*.c)
+BASELINE  := $(wildcard dispatch/*.c resnet/*.c)
+REFERENCE := $(wildcard reference/*.c)
+MAIN      := bench/skiplane.c
+BENCH     := $(wildcard bench/*.cc bench/benchmark_*.c)
+SHARED    := $(filter-out $(MAIN) $(BENCH),$(wildcard bench/*.c))
+TESTS     := $(wildcard tests/test_*.c)
+TOOLS     := $(filter-out $(TESTS),$(wildcard tests/*.c))
+FUZZERS   := $(wildcard tests/fuzz/fuzz_*.c)
+
+kernel_objects  := $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%.$(isa).o))
+library_objects := $(kernel_objects) $(BASELINE:%.c=$(BUILD)/%.o)
+shared_objects  := $(SHARED:%.c=$(BUILD)/%.o) $(REFERENCE:%.c=$(BUILD)/%.o)
+main_object     := $(MAIN:%.c=$(BUILD)/%.o)
+bench_objects   := $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(BENCH))))
+test_objects    := $(TESTS:%.c=$(BUILD)/%.o)
+tool_objects    := $(TOOLS:%.c=$(BUILD)/%.o)
+fuzz_programs   := $(FUZZERS:%.c=$(BUILD)/%)
+
+version_part = $(shell sed -n 's/^.define SK_VERSION_$(1) //p' include/skiplane.h)
+VERSION := $(call version_part,MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
+SONAME  := libskiplane.so.$(call version_part,MAJOR)
+archive := $(BUILD)/libskiplane.a
+shared  := $(BUILD)/libskiplane.so.$(VERSION)
+program := $(if $(wildcard $(MAIN)),$(BUILD)/skiplane)
+bench   := $(if $(BENCH),$(if $(filter 1,$(HAVE_BENCHMARK)),$(BUILD)/skiplane-bench))
+tools   := $(TOOLS:%.c=$(BUILD)/%)
+unit    := $(if $(TESTS),$(if $(filter 1,$(HAVE_CRITERION)),$(BUILD)/tests/run-unit))
+# The documented path is ./skiplane; other build folders keep their programs to themselves.
+top     := $(if $(filter build,$(BUILD)),$(notdir $(program) $(bench)))
+
+# ---- Flags --------------------------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion $(WERROR)
+INCLUDES := -I$(BUILD) -I. -Iinclude -D_GNU_SOURCE $(CPPFLAGS) $(LIBRARY_CFLAGS)
+# After the user's flags, for the results hang on them: a fused multiply-add only where the source has one, and no
+# link-time optimisation, which could carry AVX-512 code of one object into the baseline code of another.
+NUMERICS := -ffp-contract=off -fno-lto
+common   := $(INCLUDES) $(WARNINGS) -MMD -MP -fPIC -fvisibility=hidden
+baseline := $(common) -O2 $(CFLAGS) $(SANITIZER_FLAGS) $(OPENMP_CFLAGS) $(NUMERICS)
+kernel   := $(common) $(CFLAGS) $(SANITIZER_FLAGS) -O3 -fomit-frame-pointer -fno-math-errno $(NUMERICS)
+cxx      := $(common) -O2 $(CXXFLAGS) $(SANITIZER_FLAGS) $(BENCHMARK_CFLAGS) $(NUMERICS)
+link     := $(LDFLAGS) $(SANITIZER_FLAGS)
+
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(Q),@mkdir -p $(@D) && echo '  $(1) $@',@mkdir -p $(@D))
+
+# ---- Build --------------------------------------------------------------------------------------------------------
+
+all: $(archive) $(shared) $(program) $(bench) $(top)
+
+# Changed flags mean another build.
+config := $(BUILD)/config.mk Makefile
+
+define isa_rule
+$(BUILD)/kernels/%.$(1).o: kernels/%.c $(config)
+	$$(call say,CC   )
+	$(Q)$(CC) -std=c17 $(kernel) $(ISA_FLAGS_$(1)) -DSK_ISA=$(1) -c -o $$@ $$<
+endef
+$(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
+
+$(BUILD)/tests/%.o: baseline += $(CRITERION_CFLAGS)
+$(BUILD)/%.o: %.c $(config)
+	$(call say,CC   )
+	$(Q)$(CC) -std=c17 $(baseline) -c -o $@ $<
+
+$(BUILD)/%.o: %.cc $(config)
+	$(call say,CXX  )
+	$(Q)$(CXX) -std=c++17 $(cxx) -c -o $@ $<
+
+$(archive): $(library_objects)
+	$(call say,AR   )
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+# The header's functions, from the preprocessed header: SK_API has become a visibility attribute.
+$(BUILD)/symbols.txt: include/skiplane.h $(config)
+	$(Q)$(CC) -E -P -Iinclude include/skiplane.h | awk 'BEGIN { RS = ";" } /visibility/ { \
+	  gsub(/__attribute__[(][(][^)]*[)][)][)]/, ""); if (match($$0, /sk_[a-z0-9_]+[ \n]*[(]/)) { \
+	  name = substr($$0, RSTART, RLENGTH); gsub(/[^a-z0-9_]/, "", name); print name } }' | LC_ALL=C sort >$@
+
+$(BUILD)/symbols.map: $(BUILD)/symbols.txt
+	$(Q){ echo 'SKIPLANE_0 {'; echo 'global:'; sed 's/$$/;/' $<; echo 'local: *;'; echo '};'; } >$@
+
+# A sanitized library has references that only the program's runtime resolves: no -z defs there.
+$(shared): $(library_objects) $(BUILD)/symbols.map
+	$(call say,LINK )
+	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script,$(BUILD)/symbols.map \
+	  $(if $(SANITIZER_FLAGS),,-Wl$(comma)-z$(comma)defs) -Wl,--as-needed $(link) -o $@ $(library_objects) $(LIBS)
+	$(Q)ln -sf $(@F) $(BUILD)/$(SONAME) && ln -sf $(@F) $(BUILD)/libskiplane.so
+
+$(BUILD)/skiplane: $(main_object) $(shared_objects) $(archive)
+	$(call say,LINK )
+	$(Q)$(CC) $(link) -o $@ $^ $(LIBS)
+
+$(BUILD)/skiplane-bench: $(bench_objects) $(shared_objects) $(archive)
+	$(call say,LINK )
+	$(Q)$(CXX) $(link) -o $@ $^ $(BENCHMARK_LIBS) $(LIBS)
+
+$(BUILD)/tests/run-unit: $(test_objects) $(shared_objects) $(archive)
+	$(call say,LINK )
+	$(Q)$(CC) $(link) -o $@ $^ $(CRITERION_LIBS) $(LIBS)
+
+# Programs of one file each that are no tests but belong to them: measurements, generators.
+$(tools): %: %.o $(shared_objects) $(archive)
+	$(call say,LINK )
+	$(Q)$(CC) $(link) -o $@ $^ $(LIBS)
+
+ifneq ($(top),)
+$(top): %: $(BUILD)/%
+	$(Q)ln -sf $< $@
+endif
+
+# ---- Use ----------------------------------------------------------------------------------------------------------
+
+skiplane_path := $(if $(filter build,$(BUILD)),./skiplane,$(BUILD)/skiplane)
+
+demo: all
+	$(RUNNER) $(skiplane_path) info
+	$(RUNNER) $(skiplane_path) profile resnet50
+	$(RUNNER) $(skiplane_path) classify --model resnet20-cifar --weights resnet/shapes/shapes-resnet20.safetensors \
+	  --labels resnet/shapes/labels.txt resnet/shapes/pictures
+
+bench: all
+	@[ -n "$(bench)" ] || { echo "skiplane-bench needs Google Benchmark: ./configure --install-deps, ./configure"; exit 1; }
+	$(RUNNER) $(BUILD)/skiplane-bench
+
+# ---- Tests --------------------------------------------------------------------------------------------------------
+
+# Everything tests/run and the tests/check_* scripts need to know; NATIVE is set by check-arm.
+test_environment = BUILD='$(BUILD)' SKIPLANE='$(BUILD)/skiplane' RUNNER='$(RUNNER)' ARCH='$(ARCH)' ISAS='$(ISAS)' \
+  CC='$(CC)' NM='$(NM)' OBJDUMP='$(OBJDUMP)' COMPILER='$(COMPILER)' SANITIZERS='$(SANITIZERS)' \
+  HAVE_CRITERION='$(HAVE_CRITERION)' LIBS='$(LIBS)' NATIVE='$(NATIVE)' MAKE='$(MAKE)'
+
+check: all $(unit) $(tools)
+	+@$(test_environment) tests/run
+
+check-torch: all
+	python3 tests/compare_torch.py $(BUILD)/skiplane
+
+# Other configurations live in folders of their own, configured once and again when configure changes.
+ifeq ($(filter build-sanitize build-arm build-fuzz,$(BUILD)),)
+build-sanitize/config.mk: configure
+	./configure --build-dir=build-sanitize --enable-sanitizers $(CONFIGURE_ARGS)
+
+build-fuzz/config.mk: configure
+	./configure --build-dir=build-fuzz --enable-sanitizers CC=$(FUZZ_CC) CFLAGS='-g -O1 -fsanitize=fuzzer-no-link' \
+	  --without-openmp --without-openblas --without-benchmark --without-criterion
+
+build-arm/sysroot/.done: tests/arm_sysroot
+	tests/arm_sysroot build-arm/sysroot
+
+build-arm/config.mk: configure build-arm/sysroot/.done
+	./configure --build-dir=build-arm --host=aarch64-linux-gnu --sysroot=build-arm/sysroot \
+	  --without-benchmark --without-criterion $(if $(WERROR),--enable-werror)
+
+check-sanitize: build-sanitize/config.mk
+	+@$(MAKE) --no-print-directory BUILD=build-sanitize check
+
+check-arm: all build-arm/config.mk
+	+@$(MAKE) --no-print-directory BUILD=build-arm NATIVE=$(BUILD)/skiplane check
+
+fuzz: build-fuzz/config.mk
+	+@$(MAKE) --no-print-directory BUILD=build-fuzz fuzz-run
+endif
+
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(shared_objects) $(archive)
+	$(call say,LINK )
+	$(Q)$(CC) $(link) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+# The corpus in the tree is only read: what the fuzzer finds goes to a folder in $(BUILD).
+fuzz-run: $(fuzz_programs)
+	@passed=0; failed=0; \
+	for target in $(fuzz_programs); do \
+	  name=$${target##*/fuzz_}; found=$(BUILD)/fuzz/$$name; rm -rf $$found; mkdir -p $$found; \
+	  corpus=tests/fuzz/corpus/$$name; [ -d $$corpus ] || corpus=; \
+	  if $$target -runs=$(FUZZ_RUNS) -max_len=65536 -rss_limit_mb=2048 -timeout=25 -artifact_prefix=$$found/ \
+	    $$found $$corpus >$$found.log 2>&1; then echo "fuzz $$name: ok, $(FUZZ_RUNS) runs"; passed=$$((passed + 1)); \
+	  else tail -n 60 $$found.log; echo "fuzz $$name: FAILED; input in $$found"; failed=$$((failed + 1)); fi; \
+	done; echo "$$passed passed, $$failed failed"; [ $$failed = 0 ]
+
+# ---- Install ------------------------------------------------------------------------------------------------------
+
+root = $(DESTDIR)
+manuals := $(wildcard docs/*.1)
+
+install: all
+	install -d $(root)$(includedir) $(root)$(libdir)/pkgconfig $(root)$(bindir)
+	install -m 644 include/skiplane.h $(root)$(includedir)/
+	install -m 644 $(archive) $(root)$(libdir)/
+	install -m 755 $(shared) $(root)$(libdir)/
+	ln -sf $(notdir $(shared)) $(root)$(libdir)/$(SONAME)
+	ln -sf $(SONAME) $(root)$(libdir)/libskiplane.so
+	install -m 755 $(program) $(root)$(bindir)/
+	$(if $(bench),install -m 755 $(bench) $(root)$(bindir)/)
+	$(if $(manuals),install -d $(root)$(mandir)/man1 && install -m 644 $(manuals) $(root)$(mandir)/man1/)
+	printf '%s\n' 'prefix=$(prefix)' 'libdir=$(libdir)' 'includedir=$(includedir)' '' 'Name: skiplane' \
+	  'Description: SIMD kernels for convolutional residual networks' 'Version: $(VERSION)' \
+	  'Libs: -L$${libdir} -lskiplane' 'Libs.private: $(LIBS)' 'Cflags: -I$${includedir}' \
+	  >$(root)$(libdir)/pkgconfig/skiplane.pc
+	chmod 644 $(root)$(libdir)/pkgconfig/skiplane.pc
+
+uninstall:
+	rm -f $(root)$(includedir)/skiplane.h $(root)$(libdir)/libskiplane.a $(root)$(libdir)/libskiplane.so \
+	  $(root)$(libdir)/$(SONAME) $(root)$(libdir)/$(notdir $(shared)) $(root)$(libdir)/pkgconfig/skiplane.pc \
+	  $(root)$(bindir)/skiplane $(root)$(bindir)/skiplane-bench \
+	  $(addprefix $(root)$(mandir)/man1/,$(notdir $(manuals)))
+
+# ---- Style --------------------------------------------------------------------------------------------------------
+
+folders := include kernels kernels/simd dispatch reference resnet bench tests tests/fuzz
+c_files := $(wildcard $(addsuffix /*.c,$(folders)) $(addsuffix /*.cc,$(folders)))
+styled  := $(c_files) $(wildcard $(addsuffix /*.h,$(folders)) $(addsuffix /*.def,$(folders)))
+scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* .ci/run 2>/dev/null)
+TIDY    := clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-narrowing-conversions,$\
+  -bugprone-macro-parentheses,-bugprone-reserved-identifier,-bugprone-implicit-widening-of-multiplication-result,$\
+  -clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling
+tidy     = clang-tidy --quiet --warnings-as-errors='*' $(if $(wildcard .clang-tidy),,--checks='-*,$(TIDY)')
+tidy_isa := $(or $(filter avx2,$(ISAS)),$(filter neon,$(ISAS)),generic)
+
+format:
+	clang-format -i $(styled)
+
+lint: $(BUILD)/config.mk
+	clang-format --dry-run -Werror $(styled)
+	$(if $(BASELINE),$(tidy) $(BASELINE) $(REFERENCE) $(wildcard bench/*.c) -- -std=c17 $(INCLUDES) $(WARNINGS))
+	$(if $(KERNELS),$(tidy) $(KERNELS) -- -std=c17 $(INCLUDES) $(WARNINGS) $(ISA_FLAGS_$(tidy_isa)) -DSK_ISA=$(tidy_isa))
+	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \
+	  --suppress=missingIncludeSystem $(INCLUDES) $(BASELINE) $(REFERENCE) $(wildcard bench/*.c)
+	if command -v shellcheck >/dev/null; then shellcheck $(scripts); else echo 'no shellcheck here: scripts unchecked'; fi
+
+# ---- Housekeeping -------------------------------------------------------------------------------------------------
+
+clean:
+	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench tests fuzz check) \
+	  $(BUILD)/skiplane $(BUILD)/skiplane-bench $(BUILD)/libskiplane.* $(BUILD)/symbols.*
+	$(if $(filter build,$(BUILD)),rm -f skiplane skiplane-bench)
+
+# Only folders that configure made.
+distclean:
+	for folder in build build-* $(BUILD); do if [ -f $$folder/config.log ]; then rm -rf $$folder; fi; done
+	rm -f skiplane skiplane-bench config.log
+
+help:
+	@echo 'make                  build the library, ./skiplane and, with Google Benchmark, ./skiplane-bench'
+	@echo 'make demo             profile ResNet-50 on this CPU, then classify pictures; installs what is missing'
+	@echo 'make check            all tests; installs what is missing; SKIPLANE_REQUIRE_ISA=avx512 forbids skipping it'
+	@echo 'make check-sanitize   the tests under the address and undefined behaviour sanitizers'
+	@echo 'make check-arm        the Arm build, run under qemu-aarch64'
+	@echo 'make check-torch      compare with torchvision (Debian: python3-torchvision)'
+	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'
+	@echo 'make bench            run the Google Benchmark harness'
+	@echo 'make install          install to the prefix given to configure; DESTDIR= stages it'
+	@echo 'make uninstall        remove what install put there'
+	@echo 'make lint             clang-format, clang-tidy, cppcheck, shellcheck; changes nothing'
+	@echo 'make format           rewrite the sources with clang-format'
+	@echo 'make clean            remove what was built; distclean also removes the configurations'
+	@echo 'make help             this list'
+	@echo 'BUILD=DIR chooses the build folder [build]; V=1 shows the commands'
+
+FORCE:
+.PHONY: all demo bench check check-torch check-sanitize check-arm fuzz fuzz-run install uninstall format lint clean \
+  distclean help FORCE
+
+-include $(patsubst %.o,%.d,$(library_objects) $(shared_objects) $(main_object) $(bench_objects) $(test_objects) \
+  $(tool_objects)   $(FUZZERS:%.c=$(BUILD)/%.o))

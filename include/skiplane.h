@@ -1,0 +1,283 @@
+/*
+ * Skiplane: SIMD kernels for convolutional residual networks.
+ *
+ * Conventions of this header
+ *   Arrays      float32, row-major, written as name[dim][dim]; plain NCHW activations and OIHW weights.
+ *   Sizes       size_t, counted in elements unless the name ends in _bytes.
+ *   Errors      functions return sk_status; sk_error_message() tells what went wrong, per thread.
+ *   Threads     every function may be called from several threads at once. A plan (sk_conv, sk_net) is
+ *               immutable after creation: threads share it, each run with a workspace of its own.
+ *   Results     for one algorithm per layer the bits of a result depend on the inputs only: not on the
+ *               ISA, the number of threads or the batch (docs/numerics.md).
+ */
+#ifndef SKIPLANE_H
+#define SKIPLANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SK_VERSION_MAJOR 0
+#define SK_VERSION_MINOR 1
+#define SK_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define SK_API __attribute__((visibility("default")))
+#else
+#define SK_API
+#endif
+
+/* ---- Status ------------------------------------------------------------------------------------------------ */
+
+typedef enum sk_status {
+  SK_OK = 0,
+  SK_INVALID_ARGUMENT, /* a value outside its documented range, or sizes whose product overflows */
+  SK_UNSUPPORTED,      /* valid, but not by this build, this CPU or this algorithm */
+  SK_OUT_OF_MEMORY,
+  SK_IO_ERROR,  /* the system refused to open, read or write a file */
+  SK_BAD_FORMAT /* a file whose content breaks the rules of its format, or does not fit the network */
+} sk_status;
+
+/* Name a status: "invalid argument". Never NULL. */
+SK_API const char *sk_status_name(sk_status status);
+
+/* Return the message of the last error of the calling thread: one line that names the field, what came and
+ * what was expected. Valid until the thread's next failing call. Never NULL. */
+SK_API const char *sk_error_message(void);
+
+/* Return the library's version, "0.1.0". */
+SK_API const char *sk_version(void);
+
+/* ---- Instruction sets -------------------------------------------------------------------------------------- */
+
+typedef enum sk_isa { SK_ISA_AUTO = 0, SK_ISA_GENERIC, SK_ISA_AVX2, SK_ISA_AVX512, SK_ISA_NEON, SK_ISA_COUNT } sk_isa;
+
+/* Name an ISA: "auto", "generic", "avx2", "avx512", "neon". */
+SK_API const char *sk_isa_name(sk_isa isa);
+
+/* Parse an ISA's name. Errors: SK_INVALID_ARGUMENT lists the names. */
+SK_API sk_status sk_isa_parse(const char *name, sk_isa *isa);
+
+/* Tell whether this build contains kernels for an ISA. */
+SK_API bool sk_isa_built(sk_isa isa);
+
+/* Tell whether this CPU and operating system can run an ISA that is built. */
+SK_API bool sk_isa_available(sk_isa isa);
+
+/* Resolve an ISA: SK_ISA_AUTO becomes the environment's SKIPLANE_ISA, or the best one available.
+ * Errors: SK_INVALID_ARGUMENT for an unknown name in SKIPLANE_ISA, SK_UNSUPPORTED for an ISA that this build or
+ * this CPU lacks; never a silent fallback. */
+SK_API sk_status sk_isa_choose(sk_isa wanted, sk_isa *chosen);
+
+/* ---- Algorithms -------------------------------------------------------------------------------------------- */
+
+typedef enum sk_algorithm {
+  SK_ALGORITHM_AUTO = 0,  /* chosen by rules on the shape alone, the same on every machine */
+  SK_ALGORITHM_DIRECT,    /* any convolution */
+  SK_ALGORITHM_WINOGRAD2, /* F(2,3): 3x3, stride 1, dilation 1, one group */
+  SK_ALGORITHM_WINOGRAD4, /* F(4,3), likewise */
+  SK_ALGORITHM_WINOGRAD6, /* F(6,3), likewise */
+  SK_ALGORITHM_GEMM,      /* im2col and CBLAS, a baseline: its bits are the BLAS's */
+  SK_ALGORITHM_COUNT
+} sk_algorithm;
+
+/* Name an algorithm: "auto", "direct", "winograd2", "winograd4", "winograd6", "gemm". */
+SK_API const char *sk_algorithm_name(sk_algorithm algorithm);
+
+/* Parse an algorithm's name. Errors: SK_INVALID_ARGUMENT lists the names. */
+SK_API sk_status sk_algorithm_parse(const char *name, sk_algorithm *algorithm);
+
+/* ---- Memory ------------------------------------------------------------------------------------------------ */
+
+#define SK_ALIGNMENT 64 /* bytes: of every workspace given to a run */
+
+/* Allocate `bytes` bytes, 64-byte aligned; NULL if there are none. Free with sk_free. */
+SK_API void *sk_alloc(size_t bytes);
+SK_API void sk_free(void *memory);
+
+/* ---- One convolution --------------------------------------------------------------------------------------- */
+
+typedef struct sk_conv_shape {
+  size_t batch;
+  size_t in_channels, in_height, in_width;
+  size_t out_channels;
+  size_t kernel_height, kernel_width;
+  size_t stride_height, stride_width;
+  size_t dilation_height, dilation_width;
+  size_t pad_top, pad_bottom, pad_left, pad_right; /* zeros around the input */
+  size_t groups;                                   /* divides in_channels and out_channels */
+} sk_conv_shape;
+
+/* Compute the output's height and width: floor((in + pads - dilation*(kernel-1) - 1) / stride) + 1.
+ * Errors: SK_INVALID_ARGUMENT for a zero size, groups that do not divide the channels, a kernel larger than the
+ * padded input, or sizes whose product overflows. */
+SK_API sk_status sk_conv_output_size(const sk_conv_shape *shape, size_t *out_height, size_t *out_width);
+
+typedef struct sk_conv_options {
+  sk_isa isa;
+  sk_algorithm algorithm;
+  int threads;   /* 0: as many as OpenMP gives */
+  bool residual; /* the run adds a residual array to the result */
+  bool relu;     /* the run ends in x < 0 ? 0 : x, which keeps NaN and -0 */
+} sk_conv_options;
+
+typedef struct sk_conv sk_conv;
+
+/* Make a plan for one convolution with fused epilogue.
+ *
+ *   y[n][k][i][j] = act(bias[k] + sum_{c,r,s} w[k][c][r][s] * x[n][c][i*stride - pad + r*dilation][...] +
+ * residual[n][k][i][j])
+ *
+ * weights: [out_channels][in_channels/groups][kernel_height][kernel_width], copied; bias: [out_channels] or NULL;
+ * options: NULL for the defaults (all zero).
+ * Errors: SK_INVALID_ARGUMENT (shape), SK_UNSUPPORTED (an algorithm that does not apply to the shape, or an ISA
+ * this machine lacks), SK_OUT_OF_MEMORY. */
+SK_API sk_status sk_conv_create(sk_conv **plan, const sk_conv_shape *shape, const float *weights, const float *bias,
+                                const sk_conv_options *options);
+SK_API void sk_conv_destroy(sk_conv *plan);
+
+/* Tell what a plan chose: never SK_ISA_AUTO or SK_ALGORITHM_AUTO. */
+SK_API sk_isa sk_conv_isa(const sk_conv *plan);
+SK_API sk_algorithm sk_conv_algorithm(const sk_conv *plan);
+
+/* Bytes of workspace that a run needs, and bytes that the plan's packed weights take. */
+SK_API size_t sk_conv_workspace_bytes(const sk_conv *plan);
+SK_API size_t sk_conv_weight_bytes(const sk_conv *plan);
+
+/* Run a plan. Allocates nothing.
+ * x: [batch][in_channels][in_height][in_width]; residual: [batch][out_channels][out_height][out_width], NULL unless
+ * planned; y: like residual. workspace: 64-byte aligned, sk_conv_workspace_bytes() bytes, contents irrelevant.
+ * Aliasing: y may be residual; no other overlap.
+ * Errors: SK_INVALID_ARGUMENT for a NULL or misaligned pointer. */
+SK_API sk_status sk_conv_run(const sk_conv *plan, const float *x, const float *residual, float *y, void *workspace);
+
+/* ---- Weights ----------------------------------------------------------------------------------------------- */
+
+typedef struct sk_weights sk_weights;
+
+/* Open a safetensors file (F32, F16, BF16), mapped read-only and checked against every rule of the format.
+ * Errors: SK_IO_ERROR, SK_BAD_FORMAT (names the file, the tensor and the rule). */
+SK_API sk_status sk_weights_open(sk_weights **weights, const char *path);
+
+/* Draw seeded random weights for a model that keep activations finite at any depth. classes: 0 for the model's own. */
+SK_API sk_status sk_weights_random(sk_weights **weights, const char *model, size_t classes, uint64_t seed);
+
+/* Write weights as a safetensors file (F32), through a temporary file and a rename. */
+SK_API sk_status sk_weights_save(const sk_weights *weights, const char *path);
+SK_API void sk_weights_close(sk_weights *weights);
+
+/* Number of NaN or infinite values, so that a caller can report them. */
+SK_API size_t sk_weights_nonfinite(const sk_weights *weights);
+
+/* ---- Networks ---------------------------------------------------------------------------------------------- */
+
+typedef struct sk_model_info {
+  const char *name; /* "resnet50" */
+  const char *description;
+  uint64_t parameters; /* with the default number of classes */
+  uint64_t macs;       /* multiply-accumulates of convolutions and dense layers, one image of the default size */
+  size_t in_channels, in_height, in_width, classes;
+  float mean[3], standard_deviation[3]; /* of the images it was trained on, RGB scaled to 0..1 */
+  size_t resize; /* shorter side before the centre crop; 0: images are resized to the input itself */
+} sk_model_info;
+
+SK_API size_t sk_model_count(void);
+
+/* Describe model number `index` < sk_model_count(). */
+SK_API sk_status sk_model_at(size_t index, sk_model_info *info);
+
+/* Describe a model by name. Errors: SK_INVALID_ARGUMENT lists the names. */
+SK_API sk_status sk_model_find(const char *name, sk_model_info *info);
+
+typedef enum sk_resnet_version { SK_RESNET_V1_5 = 0, SK_RESNET_V1 } sk_resnet_version;
+
+typedef struct sk_net_options {
+  sk_isa isa;
+  sk_algorithm algorithm;              /* of every convolution it applies to; the others run direct */
+  int threads;                         /* 0: as many as OpenMP gives */
+  size_t batch;                        /* largest batch of a run; 0: 1 */
+  size_t in_height, in_width, classes; /* 0: the model's own; classes 0 with weights: as the weights have it */
+  sk_resnet_version version;           /* v1.5 strides in the 3x3 of a bottleneck, v1 in its first 1x1 */
+  bool softmax;                        /* the outputs are probabilities rather than logits */
+  const char *const *taps;             /* names of layers whose outputs sk_net_tap will copy */
+  size_t tap_count;
+} sk_net_options;
+
+typedef struct sk_net sk_net;
+
+/* Plan a network: choose an algorithm per layer, fold batch norm, pack the weights, plan the memory.
+ * Errors: SK_INVALID_ARGUMENT (unknown model, tap or size), SK_BAD_FORMAT (missing, unknown or misshapen tensors),
+ * SK_UNSUPPORTED, SK_OUT_OF_MEMORY. */
+SK_API sk_status sk_net_create(sk_net **net, const char *model, const sk_weights *weights,
+                               const sk_net_options *options);
+SK_API void sk_net_destroy(sk_net *net);
+
+typedef struct sk_net_info {
+  sk_isa isa;
+  int threads;
+  size_t batch, in_channels, in_height, in_width, classes, layers;
+  uint64_t macs;                                          /* of one image */
+  size_t workspace_bytes, weight_bytes, activation_bytes; /* activation_bytes: without any reuse, to compare */
+} sk_net_info;
+
+SK_API void sk_net_describe(const sk_net *net, sk_net_info *info);
+
+/* Run `batch` <= planned images. Allocates nothing.
+ * x: [batch][in_channels][in_height][in_width], normalised; y: [batch][classes];
+ * workspace: 64-byte aligned, workspace_bytes long. */
+SK_API sk_status sk_net_run(const sk_net *net, size_t batch, const float *x, float *y, void *workspace);
+
+/* Copy the output of tap number `tap` of the last run in `workspace`: out[batch][channels][height][width]. */
+SK_API sk_status sk_net_tap(const sk_net *net, size_t tap, size_t batch, const void *workspace, float *out);
+
+/* Shape of tap number `tap`: {channels, height, width}. */
+SK_API sk_status sk_net_tap_shape(const sk_net *net, size_t tap, size_t shape[3]);
+
+typedef struct sk_layer_info {
+  const char *name; /* torchvision's: "layer3.5.conv2"; a fused layer has its convolution's */
+  const char *op;   /* "conv+add+relu" */
+  sk_algorithm algorithm;
+  size_t in_channels, in_height, in_width;
+  size_t out_channels, out_height, out_width;
+  size_t kernel_height, kernel_width, stride, groups;
+  uint64_t macs; /* of one image, counted as direct convolution */
+} sk_layer_info;
+
+/* Describe layer `index` < layers, in execution order. */
+SK_API sk_status sk_net_layer(const sk_net *net, size_t index, sk_layer_info *info);
+
+/* Called after each layer of a run, by the thread that runs; must not block or call back into the net. */
+typedef void sk_layer_callback(void *user, size_t layer);
+
+/* Run as sk_net_run does and report each finished layer. */
+SK_API sk_status sk_net_run_observed(const sk_net *net, size_t batch, const float *x, float *y, void *workspace,
+                                     sk_layer_callback *callback, void *user);
+
+/* ---- Images ------------------------------------------------------------------------------------------------ */
+
+typedef struct sk_image {
+  size_t height, width;
+  uint8_t *pixels; /* [height][width][3], RGB */
+} sk_image;
+
+/* Decode a JPEG or PNG file to RGB. Errors: SK_IO_ERROR, SK_BAD_FORMAT, SK_UNSUPPORTED (over 64 million pixels, CMYK).
+ */
+SK_API sk_status sk_image_open(sk_image *image, const char *path);
+SK_API void sk_image_close(sk_image *image);
+
+/* Resize as torchvision does on PIL images: bilinear with antialias, 8-bit intermediate. */
+SK_API sk_status sk_image_resize(const sk_image *image, size_t height, size_t width, sk_image *resized);
+
+/* Prepare an image for a network: shorter side to `resize`, centre crop to height x width, (v/255 - mean)/std.
+ * resize: 0 resizes the whole image to height x width. out: [3][height][width]. */
+SK_API sk_status sk_image_prepare(const sk_image *image, size_t resize, size_t height, size_t width,
+                                  const float mean[3], const float standard_deviation[3], float *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
