@@ -1,0 +1,40 @@
+/* The head of a network: dense layer and softmax. */
+#include <math.h>
+
+#include "reference/reference.h"
+
+void sk_reference_dense(size_t batch, size_t inputs, size_t outputs, const double *x, const double *weights,
+                        const double *bias, double *y, double *magnitude) {
+  for (size_t n = 0; n < batch; n++) {
+    for (size_t o = 0; o < outputs; o++) {
+      double sum = bias ? bias[o] : 0;
+      double absolute_sum = fabs(sum);
+      for (size_t i = 0; i < inputs; i++) {
+        sum += weights[o * inputs + i] * x[n * inputs + i];
+        absolute_sum += fabs(weights[o * inputs + i]) * fabs(x[n * inputs + i]);
+      }
+      y[n * outputs + o] = sum;
+      if (magnitude) magnitude[n * outputs + o] = absolute_sum;
+    }
+  }
+}
+
+/* A NaN is never the largest here; it reaches every probability through the sum of exponentials. */
+static double largest(size_t count, const double *x) {
+  double max = -INFINITY;
+  for (size_t i = 0; i < count; i++) {
+    if (x[i] > max) max = x[i];
+  }
+  return max;
+}
+
+static void softmax_row(size_t classes, const double *x, double *y) {
+  double max = largest(classes, x);
+  double sum = 0;
+  for (size_t i = 0; i < classes; i++) sum += exp(x[i] - max);
+  for (size_t i = 0; i < classes; i++) y[i] = exp(x[i] - max) / sum;
+}
+
+void sk_reference_softmax(size_t batch, size_t classes, const double *x, double *y) {
+  for (size_t n = 0; n < batch; n++) softmax_row(classes, x + n * classes, y + n * classes);
+}

@@ -1,0 +1,106 @@
+/*
+ * Winograd's minimal filtering F(m,r): m outputs of an r-tap correlation from alpha = m + r - 1 products.
+ *
+ *   Y = A^T [ (G g) .* (B^T d) ]            gives y_i = sum_k g_k d_{i+k},  0 <= i < m, 0 <= k < r
+ *   Y = A^T [ (G g G^T) .* (B^T d B) ] A    likewise in two dimensions
+ *
+ * The matrices are Toom-Cook's multiplication of polynomials, transposed. With finite points p_0 .. p_{alpha-2} and
+ * infinity as the last, and N_j = prod_{l != j} (p_j - p_l):
+ *
+ *   A^T [m][alpha]      A^T[i][j] = p_j^i                      last column: 0, but 1 in its last row
+ *   G   [alpha][r]      G[j][k]   = p_j^k / N_j                last row:    0, but 1 in its last column
+ *   B^T [alpha][alpha]  B^T[j]    = coefficients of prod_{l != j} (x - p_l), constant term first
+ *                                                              last row:    coefficients of prod_l (x - p_l)
+ *
+ * The kernels share this convention. They may move a factor between row j of B^T, row j of G and column j of A^T,
+ * which changes no output; a power of two so moved changes no bit either, short of overflow and underflow.
+ *
+ * Source: A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016; B. Barabasz et al.,
+ * "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks", arXiv:1803.10986.
+ */
+#ifndef SK_REFERENCE_WINOGRAD_H
+#define SK_REFERENCE_WINOGRAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "reference/rational.h"
+#include "skiplane.h"
+
+enum { SK_REFERENCE_WINOGRAD_MAX_ALPHA = 8 };
+
+/* A matrix of m, alpha or r rows and columns; the rest of the array is zero. */
+typedef sk_reference_rational sk_reference_winograd_matrix[SK_REFERENCE_WINOGRAD_MAX_ALPHA]
+                                                          [SK_REFERENCE_WINOGRAD_MAX_ALPHA];
+
+typedef struct sk_reference_winograd {
+  size_t outputs, taps, alpha;         /* m, r, m + r - 1 */
+  sk_reference_winograd_matrix output; /* A^T [m][alpha] */
+  sk_reference_winograd_matrix filter; /* G [alpha][r] */
+  sk_reference_winograd_matrix input;  /* B^T [alpha][alpha] */
+} sk_reference_winograd;
+
+/* Derive the matrices of F(m,r) from points[m + r - 2], the finite ones.
+ * Requires: outputs, taps >= 1 and 2 <= m + r - 1 <= SK_REFERENCE_WINOGRAD_MAX_ALPHA; distinct points.
+ * Errors: aborts with a message when those do not hold, or when a number outgrows 64 bits. */
+sk_reference_winograd sk_reference_winograd_derive(size_t outputs, size_t taps, const sk_reference_rational *points);
+
+/* Prove the matrices right: for every i, k, t, exactly, sum_j A^T[i][j] G[j][k] B^T[j][t] = (t == i + k ? 1 : 0). */
+bool sk_reference_winograd_is_exact(const sk_reference_winograd *winograd);
+
+/* ---- Point sets -------------------------------------------------------------------------------------------- */
+
+typedef struct sk_reference_winograd_points {
+  const char *name; /* "F(4,3) 0 1 -1 2 -2" */
+  size_t outputs, taps;
+  sk_reference_rational points[SK_REFERENCE_WINOGRAD_MAX_ALPHA - 1]; /* [outputs + taps - 2] */
+} sk_reference_winograd_points;
+
+/* The point sets that Skiplane uses or has considered. tests/winograd_error.c measures them. */
+extern const sk_reference_winograd_points sk_reference_winograd_point_sets[];
+extern const size_t sk_reference_winograd_point_set_count;
+
+/* ---- Transforms -------------------------------------------------------------------------------------------- */
+
+/* Transform in one dimension.
+ * d, v, u: [alpha]; g: [taps]; y: [outputs]. */
+void sk_reference_winograd_input_1d(const sk_reference_winograd *winograd, const double *d, double *v);  /* B^T d */
+void sk_reference_winograd_filter_1d(const sk_reference_winograd *winograd, const double *g, double *u); /* G g */
+void sk_reference_winograd_output_1d(const sk_reference_winograd *winograd, const double *p, double *y); /* A^T p */
+
+/* Transform in two dimensions: v = B^T d B, u = G g G^T, y = A^T p A, where p = u .* v, summed over channels.
+ * d, v, u, p: [alpha][alpha]; g: [taps][taps]; y: [outputs][outputs]. */
+void sk_reference_winograd_input_2d(const sk_reference_winograd *winograd, const double *d, double *v);
+void sk_reference_winograd_filter_2d(const sk_reference_winograd *winograd, const double *g, double *u);
+void sk_reference_winograd_output_2d(const sk_reference_winograd *winograd, const double *p, double *y);
+
+/* ---- Error bounds ------------------------------------------------------------------------------------------ */
+
+/* Calculate the amplification of F(m,r) in one dimension,
+ *
+ *   max_i sum_j |A^T[i][j]| * (sum_k |G[j][k]|) * (sum_t |B^T[j][t]|)
+ *
+ * When every output is a sum in which no term meets more than n roundings (those of rounded coefficients included),
+ * the computed outputs satisfy, with u the unit roundoff and gamma_n = n*u / (1 - n*u),
+ *
+ *   |y^ - y| <= gamma_n * amplification   * channels * max|g| * max|d|     in one dimension
+ *   |y^ - y| <= gamma_n * amplification^2 * channels * max|g| * max|d|     in two
+ *
+ * Direct correlation has r in its place, so amplification / r is the price of the algorithm, per dimension. */
+double sk_reference_winograd_amplification(const sk_reference_winograd *winograd);
+
+/* Compute, for each output of a convolution, the magnitude to which its error bound is relative,
+ *
+ *   |bias| + |A^T| [ sum_c (|G| |g| |G^T|) .* (|B^T| |d| |B|) ] |A|
+ *
+ * so that |y^ - y| <= gamma_n * magnitude. Tiles start at output (0, 0). Much sharper than the amplification. The
+ * magnitude of direct convolution, sum |w| * |x|, would not do: an output that is an exact zero there has an error
+ * here, from the inputs of its tile that cancel.
+ *
+ * x: [batch][in_channels][in_height][in_width]; weights: [out_channels][in_channels][taps][taps];
+ * bias: [out_channels] or NULL; magnitude: [batch][out_channels][out_height][out_width].
+ * Requires: kernels of taps x taps, stride 1, dilation 1, one group. */
+void sk_reference_winograd_magnitude(const sk_reference_winograd *winograd, const sk_conv_shape *shape, const double *x,
+                                     const double *weights, const double *bias, double *magnitude);
+
+#endif
