@@ -1,0 +1,36 @@
+/* Convolution plans on tensors: what networks run, and what sk_conv wraps for plain arrays. */
+#ifndef SK_DISPATCH_CONV_H
+#define SK_DISPATCH_CONV_H
+
+#include "dispatch/tensor.h"
+
+/*
+ * Make a plan whose runs take tensors. As sk_conv_create, and: `in_layout` is the layout of the input. Only a
+ * convolution with few enough input channels takes SK_LAYOUT_NCHW (sk_conv_takes_planar); outputs are always NCHW16c.
+ * `shape->batch` is the batch that `auto` and the workspace are chosen for; runs may have fewer images.
+ */
+sk_status sk_conv_plan(sk_conv **plan, const sk_conv_shape *shape, const float *weights, const float *bias,
+                       const sk_conv_options *options, enum sk_layout in_layout);
+
+/* Whether a convolution can read planar input: one block of channels or less, one group. It then runs direct. */
+bool sk_conv_takes_planar(const sk_conv_shape *shape);
+
+/* Smallest halo that an input tensor of this convolution must have: its largest padding. */
+size_t sk_conv_halo(const sk_conv_shape *shape);
+
+/* The algorithm that `wanted` becomes for a shape: `auto` is resolved, and one that does not apply is an error
+ * (SK_UNSUPPORTED). */
+sk_status sk_conv_choose(const sk_conv_shape *shape, sk_algorithm wanted, sk_algorithm *chosen);
+
+/* Bytes of workspace for a run on tensors: less than sk_conv_workspace_bytes, which holds the tensors too. */
+size_t sk_conv_tensor_workspace_bytes(const sk_conv *plan);
+
+/*
+ * Run on tensors: y = act(conv(x) + bias + residual). residual: NULL unless planned.
+ * Requires: batch <= the planned one, shapes as planned, x->halo >= sk_conv_halo, x's halo zero.
+ * Leaves y's halo zero. Aliasing: y may be residual (the same tensor).
+ */
+void sk_conv_run_tensor(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
+                        const struct sk_tensor *y, void *workspace);
+
+#endif

@@ -1,0 +1,154 @@
+/* Direct convolution: groups of whole blocks, or one group of any size. */
+#include "dispatch/conv_internal.h"
+#include "dispatch/status.h"
+
+static bool applies(const sk_conv_shape *s) {
+  if (s->groups == 1) return true;
+  return sk_conv_group_inputs(s) % SK_BLOCK == 0 && sk_conv_group_outputs(s) % SK_BLOCK == 0;
+}
+
+/* Length of an output's chain. */
+static size_t reduction(const sk_conv_shape *s) { return sk_conv_group_inputs(s) * s->kernel_height * s->kernel_width; }
+
+/* Where the kernel reads w[channel][tap] for output block `block` of a group, and how many blocks lie side by side
+ * there: [panel][input block][tap][channel of the block][blocks of the panel][16]. */
+static float *packed_block(const sk_conv *plan, float *group_weights, size_t block, size_t channel, size_t tap) {
+  const sk_conv_shape *s = &plan->shape;
+  const size_t tile = plan->kernels->tile_blocks, blocks = sk_blocks(sk_conv_group_outputs(s));
+  const size_t panel = block / tile, side = sk_size_min(tile, blocks - panel * tile);
+  const size_t first = channel / SK_BLOCK * SK_BLOCK;
+  const size_t width = sk_size_min(SK_BLOCK, sk_conv_group_inputs(s) - first);
+  const size_t taps = s->kernel_height * s->kernel_width;
+  const size_t row = first * taps + tap * width + (channel - first);
+  return group_weights + panel * tile * SK_BLOCK * reduction(s) + (row * side + block % tile) * SK_BLOCK;
+}
+
+static sk_status prepare(sk_conv *plan, const float *weights) {
+  const sk_conv_shape *s = &plan->shape;
+  const size_t outputs = sk_conv_group_outputs(s), inputs = sk_conv_group_inputs(s);
+  const size_t taps = s->kernel_height * s->kernel_width;
+  const size_t group_floats = sk_blocks(outputs) * SK_BLOCK * reduction(s);
+  const sk_status status = sk_conv_allocate_weights(plan, s->groups * sk_blocks(outputs), SK_BLOCK, reduction(s));
+  if (status) return status;
+  for (size_t k = 0; k < s->out_channels; k++) {
+    float *group_weights = plan->weights + k / outputs * group_floats;
+    const size_t output = k % outputs;
+    for (size_t c = 0; c < inputs; c++) {
+      for (size_t t = 0; t < taps; t++) {
+        packed_block(plan, group_weights, output / SK_BLOCK, c, t)[output % SK_BLOCK] =
+            weights[(k * inputs + c) * taps + t];
+      }
+    }
+  }
+  return SK_OK;
+}
+
+/*
+ * How a run divides its outputs: every combination of image, group, strip of rows and panel of output blocks. Panels
+ * are innermost: a strip's input stays in the L2 cache while all the weights pass by.
+ */
+struct division {
+  size_t panels;       /* of one group */
+  size_t strips;       /* of one image */
+  size_t strip_rows;   /* rows of one strip; the last may have fewer */
+  size_t rows, pixels; /* of one image: where rows are consecutive in memory they count as one */
+};
+
+/* Whether output rows follow each other in memory, in all tensors, as a 1x1 convolution without halos has it. */
+static bool rows_are_consecutive(const sk_conv_shape *s, const struct sk_tensor *x, const struct sk_tensor *residual,
+                                 const struct sk_tensor *y) {
+  return s->kernel_height == 1 && s->kernel_width == 1 && s->stride_height == 1 && s->stride_width == 1 &&
+         x->halo == 0 && y->halo == 0 && (!residual || residual->halo == 0);
+}
+
+static struct division divide(const sk_conv *plan, const struct sk_tensor *x, const struct sk_tensor *residual,
+                              const struct sk_tensor *y) {
+  const sk_conv_shape *s = &plan->shape;
+  const size_t strip_bytes = 256 * 1024; /* a quarter to a half of an L2 cache */
+  struct division d = {.panels = sk_size_divide_up(sk_blocks(sk_conv_group_outputs(s)), plan->kernels->tile_blocks),
+                       .rows = y->height,
+                       .pixels = y->width};
+  if (rows_are_consecutive(s, x, residual, y)) {
+    /* Pretend rows of whole register tiles; the last one takes what is left. */
+    d.pixels = sk_size_min(8 * plan->kernels->tile_pixels, y->height * y->width);
+    d.rows = sk_size_divide_up(y->height * y->width, d.pixels);
+  }
+  const size_t row_bytes = sk_conv_group_inputs(s) * d.pixels * s->stride_height * s->stride_width * sizeof(float);
+  const size_t wanted = sk_size_max(1, strip_bytes / row_bytes);
+  d.strips = sk_size_divide_up(d.rows, wanted);
+  d.strip_rows = sk_size_divide_up(d.rows, d.strips);
+  return d;
+}
+
+/* The kernel's arguments for the first row of a panel, but for the counts. */
+static struct sk_conv_direct_args panel_args(const sk_conv *plan, const struct sk_tensor *x,
+                                             const struct sk_tensor *residual, const struct sk_tensor *y, size_t image,
+                                             size_t group, size_t panel) {
+  const sk_conv_shape *s = &plan->shape;
+  const size_t blocks = sk_blocks(sk_conv_group_outputs(s)), first = panel * plan->kernels->tile_blocks;
+  const size_t out_plane = group * blocks + first, in_plane = group * sk_conv_group_inputs(s) / SK_BLOCK;
+  return (struct sk_conv_direct_args){
+      .x = sk_conv_first_tap(s, x, image, in_plane),
+      .x_block = sk_tensor_plane(x),
+      .x_line = s->stride_height * sk_tensor_row(x),
+      .x_row = s->dilation_height * sk_tensor_row(x),
+      .x_column = s->dilation_width * sk_tensor_pixel(x),
+      .x_pixel = s->stride_width * sk_tensor_pixel(x),
+      .x_channel = x->layout == SK_LAYOUT_NCHW ? sk_tensor_plane(x) : 1,
+      .weights = plan->weights + (group * blocks + first) * SK_BLOCK * reduction(s),
+      .bias = plan->bias + out_plane * SK_BLOCK,
+      .residual = residual ? sk_tensor_at(residual, image, out_plane) : NULL,
+      .residual_block = residual ? sk_tensor_plane(residual) : 0,
+      .residual_line = residual ? sk_tensor_row(residual) : 0,
+      .y = sk_tensor_at(y, image, out_plane),
+      .y_block = sk_tensor_plane(y),
+      .y_line = sk_tensor_row(y),
+      .blocks = sk_size_min(plan->kernels->tile_blocks, blocks - first),
+      .channels = sk_conv_group_inputs(s),
+      .kernel_height = s->kernel_height,
+      .kernel_width = s->kernel_width,
+      .relu = plan->relu,
+  };
+}
+
+/* Move the arguments on to the outputs from `pixel` of row `row`, and compute rows x pixels of them. */
+static void run_patch(const sk_conv *plan, struct sk_conv_direct_args args, size_t row, size_t pixel, size_t rows,
+                      size_t pixels) {
+  args.x += row * args.x_line + pixel * args.x_pixel;
+  args.y += row * args.y_line + pixel * SK_BLOCK;
+  if (args.residual) args.residual += row * args.residual_line + pixel * SK_BLOCK;
+  args.rows = rows;
+  args.pixels = pixels;
+  plan->kernels->conv_direct(&args);
+}
+
+static void run_strip(const sk_conv *plan, const struct division *d, const struct sk_conv_direct_args *args,
+                      const struct sk_tensor *y, size_t strip) {
+  const size_t first = strip * d->strip_rows, last = sk_size_min(first + d->strip_rows, d->rows);
+  if (d->pixels == y->width) {
+    run_patch(plan, *args, first, 0, last - first, d->pixels);
+  } else {
+    const size_t total = y->height * y->width, pixel = first * d->pixels;
+    run_patch(plan, *args, 0, pixel, 1, sk_size_min(last * d->pixels, total) - pixel);
+  }
+}
+
+static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
+                const struct sk_tensor *y, void *workspace) {
+  (void)workspace;
+  const struct division d = divide(plan, x, residual, y);
+  const size_t groups = plan->shape.groups;
+#pragma omp parallel for schedule(static) collapse(4) num_threads(plan->threads)
+  for (size_t n = 0; n < batch; n++) {
+    for (size_t g = 0; g < groups; g++) {
+      for (size_t s = 0; s < d.strips; s++) {
+        for (size_t p = 0; p < d.panels; p++) {
+          const struct sk_conv_direct_args args = panel_args(plan, x, residual, y, n, g, p);
+          run_strip(plan, &d, &args, y, s);
+        }
+      }
+    }
+  }
+}
+
+const struct sk_conv_method sk_conv_method_direct = {SK_ALGORITHM_DIRECT, applies, prepare, run};

@@ -1,0 +1,55 @@
+/* The inside of a convolution plan, shared by the methods that can run it. */
+#ifndef SK_DISPATCH_CONV_INTERNAL_H
+#define SK_DISPATCH_CONV_INTERNAL_H
+
+#include "dispatch/conv.h"
+#include "dispatch/size.h"
+
+/* One way to compute a convolution; its predicate says which shapes it can do. */
+struct sk_conv_method {
+  sk_algorithm algorithm;
+  bool (*applies)(const sk_conv_shape *shape);
+  /* Pack weights[OIHW] into plan->weights and set plan->tensor_workspace_bytes. */
+  sk_status (*prepare)(sk_conv *plan, const float *weights);
+  void (*run)(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
+              const struct sk_tensor *y, void *workspace);
+};
+
+extern const struct sk_conv_method sk_conv_method_direct;
+extern const struct sk_conv_method sk_conv_method_grouped;
+extern const struct sk_conv_method sk_conv_method_winograd2;
+extern const struct sk_conv_method sk_conv_method_winograd4;
+extern const struct sk_conv_method sk_conv_method_winograd6;
+extern const struct sk_conv_method sk_conv_method_gemm;
+
+struct sk_conv {
+  sk_conv_shape shape;
+  size_t out_height, out_width;
+  const struct sk_conv_method *method;
+  const struct sk_kernel_table *kernels;
+  enum sk_layout in_layout;
+  int threads;
+  bool residual, relu;
+  float *weights; /* packed as the method reads them */
+  size_t weight_floats;
+  float *bias; /* [ceil(out_channels/16)][16] */
+  size_t tensor_workspace_bytes;
+  size_t tile_block; /* Winograd: tiles transformed and multiplied at a time */
+};
+
+/* Allocate plan->weights, zeroed: a * b * c floats. Errors: SK_INVALID_ARGUMENT (overflow), SK_OUT_OF_MEMORY. */
+sk_status sk_conv_allocate_weights(sk_conv *plan, size_t a, size_t b, size_t c);
+
+/* The plain channels of one group. */
+static inline size_t sk_conv_group_inputs(const sk_conv_shape *shape) { return shape->in_channels / shape->groups; }
+static inline size_t sk_conv_group_outputs(const sk_conv_shape *shape) { return shape->out_channels / shape->groups; }
+
+static inline size_t sk_blocks(size_t channels) { return sk_size_divide_up(channels, SK_BLOCK); }
+
+/* The input element under the kernel's first tap for output (0, 0). */
+static inline const float *sk_conv_first_tap(const sk_conv_shape *shape, const struct sk_tensor *x, size_t image,
+                                             size_t plane) {
+  return sk_tensor_at(x, image, plane) - shape->pad_top * sk_tensor_row(x) - shape->pad_left * sk_tensor_pixel(x);
+}
+
+#endif

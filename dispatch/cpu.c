@@ -1,0 +1,61 @@
+/* CPU probing. CPUID tells what the CPU has, XCR0 which registers the system saves: both are needed. */
+#include "dispatch/cpu.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cpuid_leaf {
+  uint32_t eax, ebx, ecx, edx;
+};
+
+static struct cpuid_leaf cpuid(uint32_t leaf) {
+  struct cpuid_leaf r = {0, 0, 0, 0};
+  if (__get_cpuid_max(0, NULL) >= leaf) __cpuid_count(leaf, 0, r.eax, r.ebx, r.ecx, r.edx);
+  return r;
+}
+
+static bool has(uint32_t word, uint32_t bits) { return (word & bits) == bits; }
+
+/* Whether the system saves these register states (XCR0 bits). */
+static bool system_saves(uint32_t states) {
+  if (!has(cpuid(1).ecx, bit_OSXSAVE)) return false;
+  uint32_t low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return has(low, states);
+}
+
+enum { XCR0_SSE_AVX = 0x06, XCR0_OPMASK_ZMM = 0xe0 };
+
+bool sk_cpu_has_fma(void) { return has(cpuid(1).ecx, bit_FMA | bit_AVX) && system_saves(XCR0_SSE_AVX); }
+
+bool sk_cpu_runs_avx2(void) { return sk_cpu_has_fma() && has(cpuid(7).ebx, bit_AVX2); }
+
+bool sk_cpu_runs_avx512(void) {
+  const uint32_t needed = bit_AVX512F | bit_AVX512VL | bit_AVX512BW | bit_AVX512DQ;
+  return sk_cpu_runs_avx2() && has(cpuid(7).ebx, needed) && system_saves(XCR0_SSE_AVX | XCR0_OPMASK_ZMM);
+}
+
+bool sk_cpu_runs_neon(void) { return false; }
+
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+
+bool sk_cpu_runs_neon(void) {
+  const unsigned long asimd = 1UL << 1; /* HWCAP_ASIMD */
+  return (getauxval(AT_HWCAP) & asimd) != 0;
+}
+
+bool sk_cpu_has_fma(void) { return true; }
+bool sk_cpu_runs_avx2(void) { return false; }
+bool sk_cpu_runs_avx512(void) { return false; }
+
+#else
+
+bool sk_cpu_has_fma(void) { return false; }
+bool sk_cpu_runs_avx2(void) { return false; }
+bool sk_cpu_runs_avx512(void) { return false; }
+bool sk_cpu_runs_neon(void) { return false; }
+
+#endif

@@ -1,0 +1,12 @@
+/* What the CPU and the operating system support together. */
+#ifndef SK_DISPATCH_CPU_H
+#define SK_DISPATCH_CPU_H
+
+#include <stdbool.h>
+
+bool sk_cpu_runs_avx2(void);   /* AVX2, FMA, and the system saves the 256-bit registers */
+bool sk_cpu_runs_avx512(void); /* F, VL, BW, DQ besides, and the 512-bit and mask registers are saved */
+bool sk_cpu_runs_neon(void);   /* Advanced SIMD */
+bool sk_cpu_has_fma(void);     /* a fused multiply-add that scalar code may use */
+
+#endif

@@ -1,0 +1,14 @@
+/* The filter transform of Winograd's F(m,3), done once per plan in double precision. */
+#ifndef SK_DISPATCH_WINOGRAD_FILTER_H
+#define SK_DISPATCH_WINOGRAD_FILTER_H
+
+#include <stddef.h>
+
+/* The matrix G of F(m,3): g[alpha][3], alpha = m + 2, row p = (1, p, p^2) / prod_{q != p} (p - q), the last row
+ * (0,0,1). Requires: m is 2, 4 or 6. */
+void sk_winograd_filter_matrix(size_t m, double g[][3]);
+
+/* u = G w G^T: w[3][3], u[alpha][alpha], computed in double and rounded once. */
+void sk_winograd_filter_transform(size_t m, const double g[][3], const float w[9], float *u);
+
+#endif

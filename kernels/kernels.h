@@ -1,0 +1,222 @@
+/*
+ * The contract of every kernel. A kernel is one function per instruction set, compiled from one source.
+ *
+ * Common to all
+ *   Layout      NCHW16c: [block][row][column][16] with block = channel / 16; a "pixel" is 16 floats.
+ *   Strides     in floats, from one element of a dimension to the next; pointers name the first interior pixel.
+ *   Alignment   pixels of NCHW16c and packed weights are 64-byte aligned; plain arrays need float alignment only.
+ *   Access      nothing outside the elements that the equation names is read or written, not even by one lane.
+ *   Bits        the expression of each output element is fixed: the same bits on every ISA (docs/numerics.md).
+ *   Aliasing    an output overlaps no input, but for `residual`, which may be the output itself.
+ */
+#ifndef SK_KERNELS_H
+#define SK_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "skiplane.h"
+
+#define SK_BLOCK ((size_t)16) /* channels of one block of NCHW16c */
+
+/*
+ * Convolve a patch of rows x pixels outputs for one or two blocks of output channels.
+ *
+ *   y[b][i][p][l] = act(fma chain from bias[b][l] of x[cb][i][r][s][p][c] * w[cb][r][s][c][b][l], +
+ * residual[b][i][p][l])
+ *
+ * The chain runs over channel block cb, kernel row r, kernel column s, channel c, in this order, outermost first.
+ *
+ * x         x + cb*x_block + i*x_line + r*x_row + s*x_column + p*x_pixel + c*x_channel
+ * weights   [cb][kernel_height][kernel_width][channels of the block][blocks][16], packed
+ * bias      [blocks][16], or NULL for zeros
+ * residual  residual + b*residual_block + i*residual_line + p*16 + l, or NULL
+ * y         y + b*y_block + i*y_line + p*16 + l
+ * Requires: 1 <= blocks <= the table's tile_blocks; rows, pixels, channels >= 1.
+ */
+struct sk_conv_direct_args {
+  const float *x;
+  size_t x_block, x_line, x_row, x_column, x_pixel, x_channel;
+  const float *weights;
+  const float *bias;
+  const float *residual;
+  size_t residual_block, residual_line;
+  float *y;
+  size_t y_block, y_line;
+  size_t rows, pixels, blocks, channels;
+  size_t kernel_height, kernel_width;
+  bool relu;
+};
+typedef void sk_conv_direct_fn(const struct sk_conv_direct_args *args);
+
+/*
+ * Convolve one row of output pixels for one block of output channels whose lanes read different input channels:
+ * groups that are no multiple of 16 channels, depthwise among them.
+ *
+ *   y[p][l] = act(fma chain from bias[l] of x[r][s][p][lane_offset[j][l]] * w[r][s][j][l], + residual[p][l])
+ *
+ * The chain runs over kernel row r, kernel column s, channel j of the group.
+ *
+ * lane_offset  [channels][16] in floats from x; lanes without an output channel repeat a valid offset
+ * contiguous   lane_offset[j][l] == lane_offset[j][0] + l for all j, l (depthwise)
+ * weights      [kernel_height][kernel_width][channels][16]
+ */
+struct sk_conv_grouped_args {
+  const float *x;
+  size_t x_row, x_column, x_pixel;
+  const int32_t *lane_offset;
+  bool contiguous;
+  const float *weights;
+  const float *bias;
+  const float *residual;
+  float *y;
+  size_t pixels, channels;
+  size_t kernel_height, kernel_width;
+  bool relu;
+};
+typedef void sk_conv_grouped_fn(const struct sk_conv_grouped_args *args);
+
+/*
+ * Transform one input tile of F(m,3) for one channel block: v = B^T x B.
+ *
+ * x     x + i*x_row + j*16, of which rows x columns exist; the rest of the tile is taken as zero
+ * v     v + (i*alpha + j)*v_point, one pixel each, alpha = m + 2
+ * Requires: 1 <= rows, columns <= alpha. Source: Lavin and Gray (2016), section 4.1; points in winograd_points.h.
+ */
+struct sk_winograd_input_args {
+  const float *x;
+  size_t x_row;
+  size_t rows, columns;
+  float *v;
+  size_t v_point;
+};
+typedef void sk_winograd_input_fn(const struct sk_winograd_input_args *args);
+
+/*
+ * Transform one tile of products of F(m,3) back for one block of output channels: y = act(A^T t A + bias + residual).
+ *
+ * t     t + (i*alpha + j)*t_point, one pixel each
+ * y     y + i*y_row + j*16, of which rows x columns exist and are written; residual likewise, or NULL
+ * Requires: 1 <= rows, columns <= m.
+ */
+struct sk_winograd_output_args {
+  const float *t;
+  size_t t_point;
+  const float *bias;
+  const float *residual;
+  size_t residual_row;
+  float *y;
+  size_t y_row;
+  size_t rows, columns;
+  bool relu;
+};
+typedef void sk_winograd_output_fn(const struct sk_winograd_output_args *args);
+
+/*
+ * Pool one plane (one image, one channel block). Windows are clipped to the plane, so padding is never read.
+ *
+ * max_pool      y = max of the window, NaN if it holds one; the first of equal values, so -0 stays before +0
+ * average_pool  y = sum of the window, row by row from +0, / (clipped window, or the window within the padding)
+ * Source: torch.nn.MaxPool2d, torch.nn.AvgPool2d.
+ */
+struct sk_pool_args {
+  const float *x;
+  size_t x_row, in_height, in_width;
+  float *y;
+  size_t y_row, out_height, out_width;
+  size_t kernel_height, kernel_width;
+  size_t stride_height, stride_width;
+  size_t dilation_height, dilation_width; /* max_pool only */
+  size_t pad_top, pad_bottom, pad_left, pad_right;
+  bool count_include_pad; /* average_pool only */
+};
+typedef void sk_pool_fn(const struct sk_pool_args *args);
+
+/* Average one plane: y[l] = (sum of x[i][j][l], row by row from +0) / (height*width). */
+typedef void sk_global_average_pool_fn(const float *x, size_t x_row, size_t height, size_t width, float *y);
+
+/*
+ * Multiply one row by a matrix for `panels` consecutive panels of SK_DENSE_PANEL outputs.
+ *
+ *   y[panel][l] = fma chain from bias[panel][l] of x[i] * w[panel][i][l], i ascending
+ *
+ * y: [panels][SK_DENSE_PANEL], whole panels are written.
+ */
+#define SK_DENSE_PANEL ((size_t)64)
+struct sk_dense_args {
+  const float *x;
+  size_t inputs;
+  const float *weights;
+  const float *bias;
+  float *y;
+  size_t panels;
+};
+typedef void sk_dense_fn(const struct sk_dense_args *args);
+
+/*
+ * Normalise one row to probabilities: y[i] = exp(x[i] - max x) / sum_j exp(x[j] - max x).
+ *
+ * The sum is kept in 16 lanes, i mod 16, added pairwise (l with l+8, then +4, +2, +1). Plain arrays [count].
+ * hardware_fma: whether the CPU has fused multiply-add; without it the generic kernel's exponential may differ in
+ * the last bit. Accuracy: SLEEF's exponential is within 1.0 ULP. y may be x.
+ */
+typedef void sk_softmax_fn(const float *x, size_t count, float *y, bool hardware_fma);
+
+/*
+ * Elementwise on one plane: y[i][j][l] over rows x columns pixels.
+ *
+ * add         act(a + b)
+ * batch_norm  act(fma(a, scale[l], shift[l]))
+ * relu        a < 0 ? 0 : a       (keeps NaN and -0, as torch does)
+ * Aliasing: y may be a or b.
+ */
+struct sk_elementwise_args {
+  const float *a;
+  size_t a_row;
+  const float *b;
+  size_t b_row;
+  const float *scale, *shift;
+  float *y;
+  size_t y_row;
+  size_t height, width;
+  bool relu;
+};
+typedef void sk_elementwise_fn(const struct sk_elementwise_args *args);
+
+/*
+ * Copy `channels` <= 16 channels between one plain image and one block of NCHW16c.
+ *
+ * plain    plain + c*plain_channel + i*plain_row + j*plain_pixel: NCHW and NHWC alike
+ * blocked  blocked + i*blocked_row + j*16 + c; to_blocked fills the lanes from `channels` on with zeros
+ */
+struct sk_layout_args {
+  float *plain;
+  size_t plain_channel, plain_row, plain_pixel;
+  float *blocked;
+  size_t blocked_row;
+  size_t height, width, channels;
+};
+typedef void sk_layout_fn(const struct sk_layout_args *args);
+
+/* Perform sk_fma_peak_flops(iterations) floating-point operations in independent chains of fused multiply-adds, to
+ * measure the peak. Returns a value that depends on them all. */
+typedef float sk_fma_peak_fn(size_t iterations);
+
+/* One table per ISA; whole tables are chosen, because packed layouts belong together. */
+struct sk_kernel_table {
+  sk_isa isa;
+  size_t lanes;                    /* float32 lanes of one register */
+  size_t tile_pixels, tile_blocks; /* register tile of conv_direct */
+  size_t fma_peak_flops;           /* per iteration of fma_peak */
+#define SK_KERNEL(field, type, name) type *field;
+#include "kernels/kernels.def"
+#undef SK_KERNEL
+};
+
+extern const struct sk_kernel_table sk_kernel_table__generic;
+extern const struct sk_kernel_table sk_kernel_table__avx2;
+extern const struct sk_kernel_table sk_kernel_table__avx512;
+extern const struct sk_kernel_table sk_kernel_table__neon;
+
+#endif

@@ -1,0 +1,36 @@
+/* AVX-512 F, VL, BW, DQ: 32 registers of 16 lanes. */
+#include <immintrin.h>
+#include <sleef.h>
+
+typedef __m512 vf;
+
+#define SK_LANES 16
+#define SK_TILE_PIXELS 14 /* 28 accumulators, 2 weights, 1 broadcast: 31 of 32 registers */
+#define SK_TILE_BLOCKS 2
+
+SK_INLINE vf vload(const float *from) { return _mm512_loadu_ps(from); }
+SK_INLINE void vstore(float *to, vf a) { _mm512_storeu_ps(to, a); }
+SK_INLINE vf vset1(float a) { return _mm512_set1_ps(a); }
+SK_INLINE vf vzero(void) { return _mm512_setzero_ps(); }
+SK_INLINE vf vadd(vf a, vf b) { return _mm512_add_ps(a, b); }
+SK_INLINE vf vsub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+SK_INLINE vf vmul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+SK_INLINE vf vdiv(vf a, vf b) { return _mm512_div_ps(a, b); }
+SK_INLINE vf vfma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+
+SK_INLINE vf vmaximum(vf m, vf v) {
+  const __mmask16 take = _mm512_cmp_ps_mask(v, m, _CMP_GT_OQ) | _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+  return _mm512_mask_mov_ps(m, take, v);
+}
+
+/* max_ps returns its second operand when the two are equal or unordered, so NaN and -0 pass. */
+SK_INLINE vf vrelu(vf v) { return _mm512_max_ps(_mm512_setzero_ps(), v); }
+
+SK_INLINE vf vgather(const float *base, const int32_t *offset) {
+  return _mm512_i32gather_ps(_mm512_loadu_si512(offset), base, sizeof(float));
+}
+
+SK_INLINE vf vexp(vf v, bool hardware_fma) {
+  (void)hardware_fma;
+  return Sleef_finz_expf16_u10avx512f(v);
+}

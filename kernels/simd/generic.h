@@ -1,0 +1,82 @@
+/* Portable C with the vector extension that gcc and clang share: 4 lanes, whatever the target makes of them. */
+#include <sleef.h>
+
+typedef float vf __attribute__((vector_size(16)));
+typedef int32_t vmask __attribute__((vector_size(16)));
+
+#define SK_LANES 4
+#define SK_TILE_PIXELS 2
+#define SK_TILE_BLOCKS 1
+
+SK_INLINE vf vload(const float *from) {
+  vf a;
+  __builtin_memcpy(&a, from, sizeof a);
+  return a;
+}
+
+SK_INLINE void vstore(float *to, vf a) { __builtin_memcpy(to, &a, sizeof a); }
+SK_INLINE vf vset1(float a) { return (vf){a, a, a, a}; }
+SK_INLINE vf vzero(void) { return (vf){0, 0, 0, 0}; }
+SK_INLINE vf vadd(vf a, vf b) { return a + b; }
+SK_INLINE vf vsub(vf a, vf b) { return a - b; }
+SK_INLINE vf vmul(vf a, vf b) { return a * b; }
+SK_INLINE vf vdiv(vf a, vf b) { return a / b; }
+
+#if defined(__FP_FAST_FMAF) || defined(__aarch64__)
+
+SK_INLINE vf vfma(vf a, vf b, vf c) {
+  return (vf){__builtin_fmaf(a[0], b[0], c[0]), __builtin_fmaf(a[1], b[1], c[1]), __builtin_fmaf(a[2], b[2], c[2]),
+              __builtin_fmaf(a[3], b[3], c[3])};
+}
+
+#else
+
+typedef double vd __attribute__((vector_size(32)));
+typedef int64_t vl __attribute__((vector_size(32)));
+
+/*
+ * An exact fused multiply-add without the instruction. The product of two floats is exact in double; their sum with c
+ * is rounded to odd, after which rounding to float is as if there had been one rounding only.
+ * Source: Boldo and Melquiond (2008), "Emulation of a FMA and correctly rounded sums: proved algorithms using
+ * rounding to odd", with Knuth's TwoSum for the error of the sum.
+ */
+SK_INLINE vf vfma(vf a, vf b, vf c) {
+  const vd product = __builtin_convertvector(a, vd) * __builtin_convertvector(b, vd);
+  const vd addend = __builtin_convertvector(c, vd);
+  const vd sum = product + addend;
+  const vd virtual_addend = sum - product;
+  const vd error = (product - (sum - virtual_addend)) + (addend - virtual_addend);
+  /* Comparisons are false for the NaN error of an infinite sum, which so stays as it is. */
+  const vl up = ((error > 0) & (sum > 0)) | ((error < 0) & (sum < 0));
+  const vl down = ((error > 0) & (sum < 0)) | ((error < 0) & (sum > 0));
+  const vl bits = (vl)sum;
+  const vl if_even = (bits & 1) - 1;
+  const vd odd = (vd)(bits + ((down - up) & if_even));
+  return __builtin_convertvector(odd, vf);
+}
+
+#endif
+
+SK_INLINE vf vselect(vmask take, vf a, vf b) { return (vf)((take & (vmask)a) | (~take & (vmask)b)); }
+SK_INLINE vf vmaximum(vf m, vf v) { return vselect((v > m) | (v != v), v, m); }
+SK_INLINE vf vrelu(vf v) { return (vf)(~(v < 0) & (vmask)v); }
+
+SK_INLINE vf vgather(const float *base, const int32_t *offset) {
+  return (vf){base[offset[0]], base[offset[1]], base[offset[2]], base[offset[3]]};
+}
+
+/* sleef.h declares it only where the compiler may use FMA; the library has it always. */
+float Sleef_finz_expf1_u10purecfma(float);
+
+SK_INLINE float exp1(float a, bool hardware_fma) {
+#if defined(__aarch64__)
+  (void)hardware_fma;
+  return Sleef_finz_expf1_u10purecfma(a);
+#else
+  return hardware_fma ? Sleef_finz_expf1_u10purecfma(a) : Sleef_cinz_expf1_u10purec(a);
+#endif
+}
+
+SK_INLINE vf vexp(vf v, bool hardware_fma) {
+  return (vf){exp1(v[0], hardware_fma), exp1(v[1], hardware_fma), exp1(v[2], hardware_fma), exp1(v[3], hardware_fma)};
+}

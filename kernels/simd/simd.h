@@ -1,0 +1,108 @@
+/*
+ * The vocabulary that kernels are written in: one file per ISA, the same names in each.
+ *
+ *   vf                     a register of SK_LANES floats
+ *   SK_LANES               a divisor of 16; SK_VECTORS registers hold one block of 16 channels
+ *   SK_TILE_PIXELS, _BLOCKS  register tile of the direct convolution: as many accumulators as the ISA has room for
+ *   vload vstore vset1 vzero vadd vsub vmul vdiv
+ *   vfma(a, b, c)          a*b + c, rounded once
+ *   vmaximum(m, v)         v > m or v is NaN ? v : m
+ *   vrelu(v)               v < 0 ? 0 : v
+ *   vgather(base, offset)  base[offset[lane]]
+ *   vexp(v, hardware_fma)  SLEEF's finz exponential, the same bits on every ISA
+ *
+ * All are static inline: an inline function shared between objects could be taken by the linker from the AVX-512
+ * object and crash an older CPU.
+ */
+#ifndef SK_SIMD_H
+#define SK_SIMD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/kernels.h"
+
+#define SK_PASTE3_(a, b, c) a##b##c
+#define SK_PASTE3(a, b, c) SK_PASTE3_(a, b, c)
+#define SK_PASTE4_(a, b, c, d) a##b##c##d
+#define SK_PASTE4(a, b, c, d) SK_PASTE4_(a, b, c, d)
+
+/* sk_<kernel>__<isa> */
+#define SK_NAME(kernel) SK_PASTE4(sk_, kernel, __, SK_ISA)
+
+/* The compilers unroll register tiles only when told, and each has its own way to be told. */
+#if defined(__clang__)
+#define SK_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define SK_UNROLL _Pragma("GCC unroll 64")
+#endif
+#define SK_INLINE static inline __attribute__((always_inline))
+
+/* SK_ISA is given on the command line: one of these four words. */
+#define SK_ISA_IS_generic 1
+#define SK_ISA_IS_avx2 2
+#define SK_ISA_IS_avx512 3
+#define SK_ISA_IS_neon 4
+#define SK_ISA_NUMBER SK_PASTE3(SK_ISA_IS_, SK_ISA, )
+
+#if SK_ISA_NUMBER == SK_ISA_IS_avx512
+#include "kernels/simd/avx512.h"
+#elif SK_ISA_NUMBER == SK_ISA_IS_avx2
+#include "kernels/simd/avx2.h"
+#elif SK_ISA_NUMBER == SK_ISA_IS_neon
+#include "kernels/simd/neon.h"
+#else
+#include "kernels/simd/generic.h"
+#endif
+
+#define SK_VECTORS (16 / SK_LANES)
+#define SK_FMA_PEAK_CHAINS 12 /* latency 4 x 2 pipes and a reserve; fits the 16 registers of AVX2 */
+#define SK_CONV_DIRECT SK_PASTE4(conv_direct_f32_, SK_TILE_PIXELS, x, SK_TILE_BLOCKS)
+
+#define SK_KERNEL(field, type, name) type SK_NAME(name);
+#include "kernels/kernels.def"
+#undef SK_KERNEL
+
+/* One pixel: a block of 16 channels in registers. */
+struct pixel {
+  vf lane[SK_VECTORS];
+};
+
+SK_INLINE struct pixel pixel_load(const float *from) {
+  struct pixel pixel;
+  SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) pixel.lane[v] = vload(from + v * SK_LANES);
+  return pixel;
+}
+
+SK_INLINE void pixel_store(float *to, struct pixel pixel) {
+  SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) vstore(to + v * SK_LANES, pixel.lane[v]);
+}
+
+SK_INLINE struct pixel pixel_set1(float value) {
+  struct pixel pixel;
+  SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) pixel.lane[v] = vset1(value);
+  return pixel;
+}
+
+SK_INLINE struct pixel pixel_add(struct pixel a, struct pixel b) {
+  SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) a.lane[v] = vadd(a.lane[v], b.lane[v]);
+  return a;
+}
+
+SK_INLINE struct pixel pixel_maximum(struct pixel a, struct pixel b) {
+  SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) a.lane[v] = vmaximum(a.lane[v], b.lane[v]);
+  return a;
+}
+
+SK_INLINE struct pixel pixel_relu(struct pixel a) {
+  SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) a.lane[v] = vrelu(a.lane[v]);
+  return a;
+}
+
+/* The end of every fused convolution: + residual, then ReLU. */
+SK_INLINE struct pixel pixel_epilogue(struct pixel sum, const float *residual, bool relu) {
+  if (residual) sum = pixel_add(sum, pixel_load(residual));
+  return relu ? pixel_relu(sum) : sum;
+}
+
+#endif

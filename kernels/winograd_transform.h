@@ -1,0 +1,96 @@
+/*
+ * The one-dimensional transforms of F(2,3), F(4,3) and F(6,3): rows of B^T and of A^T applied to registers.
+ *
+ * With M(x) = x (x^2 - a^2)(x^2 - b^2)..., row p of B^T holds the coefficients of M(x)/(x - p), and its last row those
+ * of M(x); row i of A^T holds p^i for each point, and 1 for infinity in the last row. Each pair +-p shares an even and
+ * an odd part. All expressions are fixed, so that every ISA gives the same bits.
+ */
+#ifndef SK_WINOGRAD_TRANSFORM_H
+#define SK_WINOGRAD_TRANSFORM_H
+
+#include "kernels/simd/simd.h"
+#include "kernels/winograd_points.h"
+
+/* c*x + y for a constant c. */
+SK_INLINE vf scaled_add(double c, vf x, vf y) { return vfma(vset1((float)c), x, y); }
+SK_INLINE vf scaled(double c, vf x) { return vmul(vset1((float)c), x); }
+
+SK_INLINE void f2k3_input(const vf d[4], vf out[4]) {
+  const double aa = SK_F2K3_A * SK_F2K3_A;
+  const vf odd = scaled(SK_F2K3_A, d[1]);
+  out[0] = scaled_add(-aa, d[0], d[2]);
+  out[1] = vadd(d[2], odd);
+  out[2] = vsub(d[2], odd);
+  out[3] = scaled_add(-aa, d[1], d[3]);
+}
+
+SK_INLINE void f2k3_output(const vf t[4], vf out[2]) {
+  out[0] = vadd(t[0], vadd(t[1], t[2]));
+  out[1] = scaled_add(SK_F2K3_A, vsub(t[1], t[2]), t[3]);
+}
+
+SK_INLINE void f4k3_input(const vf d[6], vf out[6]) {
+  const double a = SK_F4K3_A, b = SK_F4K3_B, aa = a * a, bb = b * b;
+  const vf even_a = scaled_add(-bb, d[2], d[4]);
+  const vf odd_a = scaled(a, scaled_add(-bb, d[1], d[3]));
+  const vf even_b = scaled_add(-aa, d[2], d[4]);
+  const vf odd_b = scaled(b, scaled_add(-aa, d[1], d[3]));
+  out[0] = scaled_add(aa * bb, d[0], scaled_add(-(aa + bb), d[2], d[4]));
+  out[1] = vadd(even_a, odd_a);
+  out[2] = vsub(even_a, odd_a);
+  out[3] = vadd(even_b, odd_b);
+  out[4] = vsub(even_b, odd_b);
+  out[5] = scaled_add(aa * bb, d[1], scaled_add(-(aa + bb), d[3], d[5]));
+}
+
+SK_INLINE void f4k3_output(const vf t[6], vf out[4]) {
+  const double a = SK_F4K3_A, b = SK_F4K3_B;
+  const vf even_a = vadd(t[1], t[2]), odd_a = vsub(t[1], t[2]);
+  const vf even_b = vadd(t[3], t[4]), odd_b = vsub(t[3], t[4]);
+  out[0] = vadd(t[0], vadd(even_a, even_b));
+  out[1] = scaled_add(a, odd_a, scaled(b, odd_b));
+  out[2] = scaled_add(a * a, even_a, scaled(b * b, even_b));
+  out[3] = scaled_add(a * a * a, odd_a, scaled_add(b * b * b, odd_b, t[5]));
+}
+
+/* The even part of rows +-p of B^T of F(6,3), given the squares of the other two points; the odd part over p, too, one
+ * element earlier. */
+SK_INLINE vf f6k3_part(double qq, double rr, vf d0, vf d2, vf d4) {
+  return scaled_add(qq * rr, d0, scaled_add(-(qq + rr), d2, d4));
+}
+
+SK_INLINE void f6k3_input(const vf d[8], vf out[8]) {
+  const double a = SK_F6K3_A, b = SK_F6K3_B, c = SK_F6K3_C, aa = a * a, bb = b * b, cc = c * c;
+  const vf even_a = f6k3_part(bb, cc, d[2], d[4], d[6]), odd_a = scaled(a, f6k3_part(bb, cc, d[1], d[3], d[5]));
+  const vf even_b = f6k3_part(aa, cc, d[2], d[4], d[6]), odd_b = scaled(b, f6k3_part(aa, cc, d[1], d[3], d[5]));
+  const vf even_c = f6k3_part(aa, bb, d[2], d[4], d[6]), odd_c = scaled(c, f6k3_part(aa, bb, d[1], d[3], d[5]));
+  const double e1 = aa + bb + cc, e2 = aa * bb + aa * cc + bb * cc, e3 = aa * bb * cc;
+  out[0] = scaled_add(-e3, d[0], scaled_add(e2, d[2], scaled_add(-e1, d[4], d[6])));
+  out[1] = vadd(even_a, odd_a);
+  out[2] = vsub(even_a, odd_a);
+  out[3] = vadd(even_b, odd_b);
+  out[4] = vsub(even_b, odd_b);
+  out[5] = vadd(even_c, odd_c);
+  out[6] = vsub(even_c, odd_c);
+  out[7] = scaled_add(-e3, d[1], scaled_add(e2, d[3], scaled_add(-e1, d[5], d[7])));
+}
+
+/* a^i x + b^i y + c^i z: the pairs' share of output i. */
+SK_INLINE vf f6k3_powers(double pa, vf x, double pb, vf y, double pc, vf z) {
+  return scaled_add(pa, x, scaled_add(pb, y, scaled(pc, z)));
+}
+
+SK_INLINE void f6k3_output(const vf t[8], vf out[6]) {
+  const double a = SK_F6K3_A, b = SK_F6K3_B, c = SK_F6K3_C, aa = a * a, bb = b * b, cc = c * c;
+  const vf even_a = vadd(t[1], t[2]), odd_a = vsub(t[1], t[2]);
+  const vf even_b = vadd(t[3], t[4]), odd_b = vsub(t[3], t[4]);
+  const vf even_c = vadd(t[5], t[6]), odd_c = vsub(t[5], t[6]);
+  out[0] = vadd(t[0], vadd(even_a, vadd(even_b, even_c)));
+  out[1] = f6k3_powers(a, odd_a, b, odd_b, c, odd_c);
+  out[2] = f6k3_powers(aa, even_a, bb, even_b, cc, even_c);
+  out[3] = f6k3_powers(aa * a, odd_a, bb * b, odd_b, cc * c, odd_c);
+  out[4] = f6k3_powers(aa * aa, even_a, bb * bb, even_b, cc * cc, even_c);
+  out[5] = vadd(f6k3_powers(aa * aa * a, odd_a, bb * bb * b, odd_b, cc * cc * c, odd_c), t[7]);
+}
+
+#endif
