@@ -1,0 +1,43 @@
+/* Files: whole files mapped for reading, and files written all or nothing. */
+#ifndef SK_RESNET_FILE_H
+#define SK_RESNET_FILE_H
+
+#include <stdio.h>
+
+#include "skiplane.h"
+
+/* A regular file's bytes, read-only. Zeroed, it is a map of nothing that may be closed. */
+struct sk_file_map {
+  const void *data; /* not NULL once opened, even if the file is empty */
+  size_t length;
+};
+
+/* Map a regular file. The bytes stay valid until closed, unless somebody shortens the file meanwhile.
+ * Errors: SK_IO_ERROR (no such file, not a regular file). */
+sk_status sk_file_map_open(struct sk_file_map *map, const char *path);
+void sk_file_map_close(struct sk_file_map *map);
+
+/* A file being written. Under its final name there is either what was there before or the whole new file:
+ * it is written under a temporary name in the same folder and renamed by the commit.
+ * A target that is no regular file (/dev/stdout, a pipe, a device) is written to directly. */
+struct sk_file_writer {
+  FILE *stream;
+  char *path;      /* the final name, symbolic links resolved */
+  char *temporary; /* NULL: written directly */
+  int error;       /* errno of the first failed sk_file_write, 0 if none */
+};
+
+/* Begin a file. End with commit or discard. Errors: SK_IO_ERROR, SK_OUT_OF_MEMORY; then nothing is left open. */
+sk_status sk_file_writer_open(struct sk_file_writer *writer, const char *path);
+
+/* Append bytes. A failure is remembered and reported by the commit. */
+void sk_file_write(struct sk_file_writer *writer, const void *data, size_t bytes);
+
+/* Finish: everything on disk, then renamed. Errors: SK_IO_ERROR if any write failed (a full disk, say); then the
+ * temporary file is removed and the final name is untouched. The writer is closed in either case. */
+sk_status sk_file_writer_commit(struct sk_file_writer *writer);
+
+/* Give up: remove the temporary file. Does nothing to a writer that was committed or never opened (zeroed). */
+void sk_file_writer_discard(struct sk_file_writer *writer);
+
+#endif

@@ -1,0 +1,23 @@
+/* libFuzzer target: the JPEG decoder.
+ * Build: clang -g -fsanitize=fuzzer,address,undefined; run with tests/fuzz/corpus/jpeg. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "resnet/image.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A small pixel limit keeps inputs fast; large sizes meet the same code. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  const struct sk_image_file file = {"fuzz", data, size, 1 << 16};
+  sk_image image = {0};
+  if (sk_image_decode_jpeg(&image, &file) != SK_OK) {
+    if (image.pixels || strlen(sk_error_message()) == 0) abort();
+    return 0;
+  }
+  unsigned sum = 0;
+  for (size_t i = 0; i < 3 * image.height * image.width; i++) sum += image.pixels[i];
+  if (sum > 255 * 3 * image.height * image.width) abort();
+  sk_image_close(&image);
+  return 0;
+}
