@@ -31,28 +31,37 @@ SK_INLINE vf vfma(vf a, vf b, vf c) {
 
 #else
 
-typedef double vd __attribute__((vector_size(32)));
-typedef int64_t vl __attribute__((vector_size(32)));
+typedef float vf2 __attribute__((vector_size(8)));
+typedef double vd2 __attribute__((vector_size(16)));
+typedef int64_t vl2 __attribute__((vector_size(16)));
+typedef uint64_t vu2 __attribute__((vector_size(16)));
+
+/* The first two lanes in double. */
+SK_INLINE vd2 widen(vf a) { return __builtin_convertvector(__builtin_shufflevector(a, a, 0, 1), vd2); }
 
 /*
- * An exact fused multiply-add without the instruction. The product of two floats is exact in double; their sum with c
- * is rounded to odd, after which rounding to float is as if there had been one rounding only.
+ * Exact fused multiply-adds of the first two lanes, without the instruction. The product of two floats is exact in
+ * double; its sum with c is rounded to odd, after which rounding to float is as if there had been one rounding only.
  * Source: Boldo and Melquiond (2008), "Emulation of a FMA and correctly rounded sums: proved algorithms using
  * rounding to odd", with Knuth's TwoSum for the error of the sum.
  */
+SK_INLINE vf2 fma_of_two(vf a, vf b, vf c) {
+  const vd2 product = widen(a) * widen(b), addend = widen(c);
+  const vd2 sum = product + addend;
+  const vd2 virtual_addend = sum - product;
+  const vd2 error = (product - (sum - virtual_addend)) + (addend - virtual_addend);
+  /* To the odd neighbour: away from zero if the error has the sum's sign, else towards it. Comparisons are false for no
+   * error, and for the NaN error of an infinite sum, which so stays as it is. */
+  const vl2 bits = (vl2)sum, signs_differ = (vl2)((vu2)(bits ^ (vl2)error) >> 63);
+  const vl2 inexact = (error < 0) | (error > 0), even = (bits & 1) - 1;
+  return __builtin_convertvector((vd2)(bits + ((1 - 2 * signs_differ) & inexact & even)), vf2);
+}
+
+SK_INLINE vf last_two(vf a) { return __builtin_shufflevector(a, a, 2, 3, 2, 3); }
+
 SK_INLINE vf vfma(vf a, vf b, vf c) {
-  const vd product = __builtin_convertvector(a, vd) * __builtin_convertvector(b, vd);
-  const vd addend = __builtin_convertvector(c, vd);
-  const vd sum = product + addend;
-  const vd virtual_addend = sum - product;
-  const vd error = (product - (sum - virtual_addend)) + (addend - virtual_addend);
-  /* Comparisons are false for the NaN error of an infinite sum, which so stays as it is. */
-  const vl up = ((error > 0) & (sum > 0)) | ((error < 0) & (sum < 0));
-  const vl down = ((error > 0) & (sum < 0)) | ((error < 0) & (sum > 0));
-  const vl bits = (vl)sum;
-  const vl if_even = (bits & 1) - 1;
-  const vd odd = (vd)(bits + ((down - up) & if_even));
-  return __builtin_convertvector(odd, vf);
+  const vf2 low = fma_of_two(a, b, c), high = fma_of_two(last_two(a), last_two(b), last_two(c));
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3);
 }
 
 #endif
