@@ -1,0 +1,219 @@
+#include "reference/network.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dispatch/size.h"
+#include "dispatch/status.h"
+#include "reference/reference.h"
+
+struct evaluation {
+  const struct sk_graph *graph;
+  size_t batch;
+  double **outputs; /* [nodes] NULL before a node has run and after its last use */
+  size_t *last;     /* [nodes] see sk_graph_last_uses */
+};
+
+/* ---- Memory ------------------------------------------------------------------------------------------------- */
+
+static sk_status allocate(const struct sk_node *node, size_t count, double **data) {
+  size_t bytes = 0;
+  if (!sk_size_multiply(count, sizeof **data, &bytes)) {
+    return sk_fail(SK_INVALID_ARGUMENT, "layer \"%s\": %zu values overflow", node->name, count);
+  }
+  *data = malloc(sk_size_max(bytes, 1));
+  return *data ? SK_OK : sk_fail(SK_OUT_OF_MEMORY, "layer \"%s\": out of memory for %zu bytes", node->name, bytes);
+}
+
+/* Read a bound parameter as double precision; NULL for one that the node does not have. Free it. */
+static sk_status read_parameter(const struct sk_node *node, enum sk_parameter parameter, double **data) {
+  *data = NULL;
+  const struct sk_weight_tensor *const tensor = node->parameters[parameter];
+  if (!tensor) return SK_OK;
+  const sk_status status = allocate(node, tensor->elements, data);
+  if (status) return status;
+  for (size_t i = 0; i < tensor->elements; i++) {
+    float value = 0;
+    sk_weight_tensor_read_range(tensor, i, 1, &value);
+    (*data)[i] = (double)value;
+  }
+  return SK_OK;
+}
+
+struct parameters {
+  double *values[SK_PARAMETER_COUNT];
+};
+
+static void free_parameters(struct parameters *parameters) {
+  for (size_t i = 0; i < SK_PARAMETER_COUNT; i++) free(parameters->values[i]);
+}
+
+static sk_status read_parameters(const struct sk_node *node, struct parameters *parameters) {
+  sk_status status = SK_OK;
+  for (int i = 0; !status && i < SK_PARAMETER_COUNT; i++) {
+    status = read_parameter(node, (enum sk_parameter)i, &parameters->values[i]);
+  }
+  return status;
+}
+
+/* ---- Operators ---------------------------------------------------------------------------------------------- */
+
+/* Convolve by one output plane at a time, so that threads can share the work: each call is a convolution to a single
+ * channel from the channels of its group. */
+static void run_conv(const struct sk_node *node, size_t batch, const double *x, const struct parameters *parameters,
+                     double *y) {
+  const sk_conv_shape *const conv = &node->conv;
+  const size_t inputs = conv->in_channels / conv->groups, outputs = conv->out_channels / conv->groups;
+  const size_t in_plane = conv->in_height * conv->in_width, out_plane = node->height * node->width;
+  const size_t kernel = inputs * conv->kernel_height * conv->kernel_width;
+  const double *const weights = parameters->values[SK_PARAMETER_WEIGHT];
+  const double *const bias = parameters->values[SK_PARAMETER_BIAS];
+  sk_conv_shape slice = *conv;
+  slice.batch = slice.groups = slice.out_channels = 1;
+  slice.in_channels = inputs;
+#pragma omp parallel for schedule(dynamic)
+  for (size_t i = 0; i < batch * conv->out_channels; i++) {
+    const size_t image = i / conv->out_channels, k = i % conv->out_channels;
+    const double *const from = x + (image * conv->in_channels + k / outputs * inputs) * in_plane;
+    sk_reference_conv(&slice, from, weights + k * kernel, bias ? bias + k : NULL, y + i * out_plane, NULL);
+  }
+}
+
+static sk_reference_pool_shape pool_shape(const struct sk_node *node, size_t batch, const struct sk_node *x) {
+  const struct sk_pool_shape *const pool = &node->pool;
+  return (sk_reference_pool_shape){.batch = batch,
+                                   .channels = x->channels,
+                                   .height = x->height,
+                                   .width = x->width,
+                                   .kernel_height = pool->kernel_height,
+                                   .kernel_width = pool->kernel_width,
+                                   .stride_height = pool->stride_height,
+                                   .stride_width = pool->stride_width,
+                                   .pad_height = pool->pad_top,
+                                   .pad_width = pool->pad_left,
+                                   .dilation_height = pool->dilation_height,
+                                   .dilation_width = pool->dilation_width,
+                                   .ceil_mode = pool->ceil_mode,
+                                   .count_include_pad = pool->count_include_pad};
+}
+
+/* Shortcut A: y[n][c + pad][i][j] = x[n][c][i*stride][j*stride], zeros in the channels on either side. */
+static void run_subsample(const struct sk_node *node, size_t batch, const struct sk_node *from, const double *x,
+                          double *y) {
+  const size_t pad = (node->channels - from->channels) / 2;
+  for (size_t n = 0; n < batch; n++) {
+    for (size_t c = 0; c < node->channels; c++) {
+      const bool is_copied = c >= pad && c - pad < from->channels;
+      for (size_t i = 0; i < node->height; i++) {
+        for (size_t j = 0; j < node->width; j++) {
+          const size_t row = i * node->stride, column = j * node->stride;
+          *y++ = is_copied ? x[((n * from->channels + c - pad) * from->height + row) * from->width + column] : 0;
+        }
+      }
+    }
+  }
+}
+
+static void run_batch_norm(const struct sk_node *node, size_t batch, const double *x,
+                           const struct parameters *parameters, double *y) {
+  double *const *const p = parameters->values;
+  sk_reference_batch_norm(batch, node->channels, node->height * node->width, x, p[SK_PARAMETER_WEIGHT],
+                          p[SK_PARAMETER_BIAS], p[SK_PARAMETER_MEAN], p[SK_PARAMETER_VARIANCE], SK_BATCH_NORM_EPSILON,
+                          y);
+}
+
+static void run_op(const struct evaluation *e, size_t node, const struct parameters *parameters) {
+  const struct sk_node *const n = &e->graph->nodes[node];
+  const struct sk_node *const from = &e->graph->nodes[n->inputs[0]];
+  const double *const x = e->outputs[n->inputs[0]];
+  double *const y = e->outputs[node];
+  double *const *const p = parameters->values;
+  const size_t count = e->batch * sk_node_elements(n);
+  const sk_reference_pool_shape pool = pool_shape(n, e->batch, from);
+  switch (n->op) {
+    case SK_NODE_CONV: run_conv(n, e->batch, x, parameters, y); break;
+    case SK_NODE_BATCH_NORM: run_batch_norm(n, e->batch, x, parameters, y); break;
+    case SK_NODE_RELU: sk_reference_relu(count, x, y); break;
+    case SK_NODE_ADD: sk_reference_add(count, x, e->outputs[n->inputs[1]], y); break;
+    case SK_NODE_MAX_POOL: sk_reference_max_pool(&pool, x, y); break;
+    case SK_NODE_AVERAGE_POOL: sk_reference_average_pool(&pool, x, y); break;
+    case SK_NODE_GLOBAL_AVERAGE_POOL:
+      sk_reference_global_average_pool(e->batch, n->channels, from->height * from->width, x, y);
+      break;
+    case SK_NODE_FLATTEN: memcpy(y, x, count * sizeof *y); break;
+    case SK_NODE_DENSE:
+      sk_reference_dense(e->batch, from->channels, n->channels, x, p[SK_PARAMETER_WEIGHT], p[SK_PARAMETER_BIAS], y,
+                         NULL);
+      break;
+    case SK_NODE_SOFTMAX: sk_reference_softmax(e->batch, n->channels, x, y); break;
+    case SK_NODE_SUBSAMPLE: run_subsample(n, e->batch, from, x, y); break;
+    case SK_NODE_INPUT:
+    case SK_NODE_OP_COUNT: break; /* filled by the caller */
+  }
+}
+
+/* ---- The graph ---------------------------------------------------------------------------------------------- */
+
+static sk_status allocate_output(const struct evaluation *e, size_t node) {
+  const struct sk_node *const n = &e->graph->nodes[node];
+  size_t count = 0;
+  if (!sk_size_multiply(e->batch, sk_node_elements(n), &count)) {
+    return sk_fail(SK_INVALID_ARGUMENT, "batch: %zu images overflow in layer \"%s\"", e->batch, n->name);
+  }
+  return allocate(n, count, &e->outputs[node]);
+}
+
+static sk_status run_node(const struct evaluation *e, size_t node, const float *x) {
+  const struct sk_node *const n = &e->graph->nodes[node];
+  sk_status status = allocate_output(e, node);
+  if (status) return status;
+  if (n->op == SK_NODE_INPUT) {
+    for (size_t i = 0; i < e->batch * sk_node_elements(n); i++) e->outputs[node][i] = (double)x[i];
+    return SK_OK;
+  }
+  struct parameters parameters = {{NULL}};
+  status = read_parameters(n, &parameters);
+  if (!status) run_op(e, node, &parameters);
+  free_parameters(&parameters);
+  return status;
+}
+
+/* Free the inputs that nothing after `node` reads. */
+static void free_used(const struct evaluation *e, size_t node) {
+  const struct sk_node *const n = &e->graph->nodes[node];
+  for (size_t i = 0; i < sk_node_input_count(n->op); i++) {
+    const size_t input = n->inputs[i];
+    if (e->last[input] != node) continue;
+    free(e->outputs[input]);
+    e->outputs[input] = NULL;
+  }
+}
+
+static sk_status run_nodes(const struct evaluation *e, const float *x, double *y,
+                           sk_reference_network_callback *callback, void *user) {
+  sk_graph_last_uses(e->graph, e->last);
+  for (size_t node = 0; node < e->graph->count; node++) {
+    const sk_status status = run_node(e, node, x);
+    if (status) return status;
+    if (callback) callback(user, node, e->outputs[node]);
+    free_used(e, node);
+  }
+  const size_t output = e->graph->count - 1;
+  memcpy(y, e->outputs[output], e->batch * sk_node_elements(&e->graph->nodes[output]) * sizeof *y);
+  return SK_OK;
+}
+
+sk_status sk_reference_network_run(const struct sk_graph *graph, size_t batch, const float *x, double *y,
+                                   sk_reference_network_callback *callback, void *user) {
+  if (graph->count == 0 || batch == 0) return sk_fail(SK_INVALID_ARGUMENT, "reference: empty graph or batch");
+  struct evaluation e = {.graph = graph, .batch = batch};
+  e.outputs = calloc(graph->count, sizeof *e.outputs);
+  e.last = calloc(graph->count, sizeof *e.last);
+  const bool is_ready = e.outputs && e.last;
+  const sk_status status = is_ready ? run_nodes(&e, x, y, callback, user)
+                                    : sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu layers", graph->count);
+  for (size_t i = 0; e.outputs && i < graph->count; i++) free(e.outputs[i]);
+  free(e.outputs);
+  free(e.last);
+  return status;
+}

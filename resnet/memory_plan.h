@@ -1,0 +1,48 @@
+/*
+ * The memory plan of a network: where in the workspace each activation lives, made once.
+ *
+ * Buffers are shared by activations whose lifetimes do not meet, and a step may write over its residual (or an
+ * element-wise step over its input) when nobody reads it again.
+ */
+#ifndef SK_RESNET_MEMORY_PLAN_H
+#define SK_RESNET_MEMORY_PLAN_H
+
+#include "resnet/fuse.h"
+
+/* A stretch of memory needed from step `first` to step `last`, both included. */
+struct sk_buffer {
+  size_t bytes; /* a multiple of SK_ALIGNMENT */
+  size_t first, last;
+  size_t offset; /* the answer */
+};
+
+/* Place buffers so that no two whose lifetimes meet overlap; *total receives the bytes needed. Largest first, each at
+ * the lowest place that is free all its life. Source: Pisarchyk and Lee (2020), "greedy by size".
+ * Errors: SK_INVALID_ARGUMENT if the total overflows, SK_OUT_OF_MEMORY. */
+sk_status sk_buffers_place(struct sk_buffer *buffers, size_t count, size_t *total);
+
+/* An activation in the workspace. */
+struct sk_value {
+  struct sk_tensor tensor; /* its data is NULL: the workspace is a run's own */
+  size_t first, last;      /* steps; the graph's input is there from 0, outputs and taps stay to the end */
+  size_t buffer;           /* SK_NO_NODE for a node that is not made */
+};
+
+struct sk_memory_plan {
+  struct sk_value *values; /* [nodes] */
+  struct sk_buffer *buffers;
+  size_t buffer_count;
+  size_t bytes;               /* of all buffers as placed */
+  size_t bytes_without_reuse; /* if each activation had memory of its own */
+};
+
+/* Plan the memory of a schedule. planar_input: the graph's input is plain NCHW with a halo rather than NCHW16c.
+ * Destroy whatever the outcome. Errors: SK_INVALID_ARGUMENT if sizes overflow, SK_OUT_OF_MEMORY. */
+sk_status sk_memory_plan_make(struct sk_memory_plan *plan, const struct sk_graph *graph,
+                              const struct sk_schedule *schedule, const bool *tapped, size_t batch, bool planar_input);
+void sk_memory_plan_destroy(struct sk_memory_plan *plan);
+
+/* The tensor that holds the output of a node (of a value that is made), in a workspace. */
+struct sk_tensor sk_memory_plan_tensor(const struct sk_memory_plan *plan, size_t value, const void *workspace);
+
+#endif

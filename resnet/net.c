@@ -1,0 +1,432 @@
+/* Planned networks: a schedule with its packed weights and its memory, run without allocating. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dispatch/conv.h"
+#include "dispatch/isa.h"
+#include "dispatch/size.h"
+#include "dispatch/status.h"
+#include "resnet/memory_plan.h"
+#include "resnet/network.h"
+#include "resnet/text.h"
+
+enum { MAXIMUM_THREADS = 4096 }; /* OpenMP runtimes abort the process when the system has no more to give */
+
+/* What a step holds beyond the schedule: its packed parameters. */
+struct layer {
+  sk_algorithm algorithm;
+  sk_conv *conv;
+  struct sk_dense dense;
+  float *scale, *shift; /* batch norm: [16 * ceil(channels / 16)] each, one allocation */
+};
+
+struct sk_net {
+  struct sk_graph graph; /* names and shapes; its weights are unbound once packed */
+  struct sk_schedule schedule;
+  struct sk_memory_plan memory;
+  struct sk_engine engine;
+  struct layer *layers; /* [schedule.count] */
+  size_t batch;
+  size_t *taps; /* [tap_count] nodes */
+  size_t tap_count;
+  bool *tapped;          /* [nodes] */
+  size_t conv_workspace; /* bytes, shared by the convolutions, after the activations */
+  size_t workspace_bytes, weight_bytes;
+};
+
+/* ---- Planning: options and taps ----------------------------------------------------------------------------- */
+
+static sk_status choose_engine(sk_net *net, const sk_net_options *options) {
+  if (options->threads < 0 || options->threads > MAXIMUM_THREADS) {
+    return sk_fail(SK_INVALID_ARGUMENT, "threads: %d, expected 1 to %d, or 0 for all", options->threads,
+                   MAXIMUM_THREADS);
+  }
+  net->engine.threads = sk_threads_choose(options->threads);
+  net->batch = options->batch ? options->batch : 1;
+  return sk_kernels_choose(options->isa, &net->engine.kernels);
+}
+
+static sk_status find_tap(sk_net *net, const char *model, const char *name, size_t *node) {
+  if (!name) return sk_fail(SK_INVALID_ARGUMENT, "taps: NULL name");
+  *node = sk_graph_find(&net->graph, name);
+  if (*node != SK_NO_NODE) return SK_OK;
+  return sk_fail(SK_INVALID_ARGUMENT,
+                 "layer \"%s\": not in %s, expected a name such as conv1, layer1.0.conv1, layer3 or avgpool",
+                 sk_quote_short(name).text, model);
+}
+
+static sk_status find_taps(sk_net *net, const char *model, const sk_net_options *options) {
+  if (options->tap_count > 0 && !options->taps) return sk_fail(SK_INVALID_ARGUMENT, "taps: NULL");
+  net->tapped = calloc(net->graph.count, sizeof *net->tapped);
+  net->taps = calloc(sk_size_max(options->tap_count, 1), sizeof *net->taps);
+  if (!net->tapped || !net->taps) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu taps", options->tap_count);
+  for (size_t i = 0; i < options->tap_count; i++) {
+    const sk_status status = find_tap(net, model, options->taps[i], &net->taps[i]);
+    if (status) return status;
+    net->tapped[net->taps[i]] = true;
+  }
+  net->tap_count = options->tap_count;
+  return SK_OK;
+}
+
+/* ---- Planning: algorithms ----------------------------------------------------------------------------------- */
+
+static sk_conv_shape batched(const sk_net *net, const struct sk_step *step) {
+  sk_conv_shape shape = net->graph.nodes[step->node].conv;
+  shape.batch = net->batch;
+  return shape;
+}
+
+/* Choose each convolution's algorithm: the wanted one where it applies, direct elsewhere. Wanting one that applies
+ * nowhere is an error rather than a net that silently runs another. */
+static sk_status choose_algorithms(sk_net *net, sk_algorithm wanted) {
+  sk_status refused = SK_OK;
+  bool applies = false;
+  for (size_t i = 0; i < net->schedule.count; i++) {
+    net->layers[i].algorithm = SK_ALGORITHM_DIRECT;
+    if (net->schedule.steps[i].op != SK_NODE_CONV) continue;
+    const sk_conv_shape shape = batched(net, &net->schedule.steps[i]);
+    const sk_status status = sk_conv_choose(&shape, wanted, &net->layers[i].algorithm);
+    if (status && status != SK_UNSUPPORTED) return status;
+    if (status) net->layers[i].algorithm = SK_ALGORITHM_DIRECT;
+    if (status) refused = status;
+    applies = applies || !status;
+  }
+  return applies ? SK_OK : refused;
+}
+
+/* Whether the input may stay in planes: every reader is a direct convolution that can read them. */
+static bool input_is_planar(const sk_net *net) {
+  for (size_t i = 0; i < net->schedule.count; i++) {
+    const struct sk_step *const step = &net->schedule.steps[i];
+    const bool reads = net->graph.nodes[step->input].op == SK_NODE_INPUT;
+    const bool adds = step->residual != SK_NO_NODE && net->graph.nodes[step->residual].op == SK_NODE_INPUT;
+    if (!reads && !adds) continue;
+    if (adds || step->op != SK_NODE_CONV || net->layers[i].algorithm != SK_ALGORITHM_DIRECT) return false;
+    if (!sk_conv_takes_planar(&net->graph.nodes[step->node].conv)) return false;
+  }
+  return true;
+}
+
+/* ---- Planning: parameters ----------------------------------------------------------------------------------- */
+
+/* Read a node's weights and bias (zeros if it has none), in plain order. Free both, whatever the outcome. */
+static sk_status read_weights(const sk_net *net, size_t node, float **weights, float **bias) {
+  const struct sk_node *const n = &net->graph.nodes[node];
+  *weights = calloc(n->parameters[SK_PARAMETER_WEIGHT]->elements, sizeof **weights);
+  *bias = calloc(n->channels, sizeof **bias);
+  if (!*weights || !*bias) return sk_fail(SK_OUT_OF_MEMORY, "layer \"%s\": out of memory for its weights", n->name);
+  sk_weight_tensor_read(n->parameters[SK_PARAMETER_WEIGHT], *weights);
+  if (n->bias) sk_weight_tensor_read(n->parameters[SK_PARAMETER_BIAS], *bias);
+  return SK_OK;
+}
+
+static sk_status plan_conv(sk_net *net, size_t i, float *weights, float *bias) {
+  const struct sk_step *const step = &net->schedule.steps[i];
+  struct layer *const layer = &net->layers[i];
+  const sk_conv_shape shape = batched(net, step);
+  if (step->batch_norm != SK_NO_NODE) {
+    const size_t per_output =
+        sk_node_parameter_elements(&net->graph, step->node, SK_PARAMETER_WEIGHT) / shape.out_channels;
+    sk_fold_batch_norm(&net->graph.nodes[step->batch_norm], per_output, weights, bias);
+  }
+  const sk_conv_options options = {.isa = net->engine.kernels->isa,
+                                   .algorithm = layer->algorithm,
+                                   .threads = net->engine.threads,
+                                   .residual = step->residual != SK_NO_NODE,
+                                   .relu = step->relu};
+  const sk_status status =
+      sk_conv_plan(&layer->conv, &shape, weights, bias, &options, net->memory.values[step->input].tensor.layout);
+  if (status) return status;
+  net->weight_bytes += sk_conv_weight_bytes(layer->conv);
+  net->conv_workspace = sk_size_max(net->conv_workspace, sk_conv_tensor_workspace_bytes(layer->conv));
+  return SK_OK;
+}
+
+static sk_status plan_dense(sk_net *net, size_t i, const float *weights, const float *bias) {
+  const struct sk_step *const step = &net->schedule.steps[i];
+  struct sk_dense *const dense = &net->layers[i].dense;
+  const sk_status status = sk_dense_create(dense, net->graph.nodes[step->input].channels,
+                                           net->graph.nodes[step->node].channels, weights, bias);
+  if (!status) net->weight_bytes += sk_dense_weight_bytes(dense);
+  return status;
+}
+
+static sk_status plan_weights(sk_net *net, size_t i) {
+  float *weights = NULL;
+  float *bias = NULL;
+  sk_status status = read_weights(net, net->schedule.steps[i].node, &weights, &bias);
+  if (!status) {
+    const bool is_conv = net->schedule.steps[i].op == SK_NODE_CONV;
+    status = is_conv ? plan_conv(net, i, weights, bias) : plan_dense(net, i, weights, bias);
+  }
+  free(weights);
+  free(bias);
+  return status;
+}
+
+static sk_status plan_batch_norm(sk_net *net, size_t i) {
+  const struct sk_node *const node = &net->graph.nodes[net->schedule.steps[i].node];
+  struct layer *const layer = &net->layers[i];
+  const size_t lanes = sk_size_round_up(node->channels, SK_BLOCK);
+  const size_t bytes = 2 * lanes * sizeof(float);
+  layer->scale = sk_alloc(bytes);
+  if (!layer->scale) return sk_fail(SK_OUT_OF_MEMORY, "layer \"%s\": out of memory for %zu bytes", node->name, bytes);
+  layer->shift = layer->scale + lanes;
+  sk_batch_norm_scale_shift(node, layer->scale, layer->shift);
+  net->weight_bytes += bytes;
+  return SK_OK;
+}
+
+static sk_status plan_layer(sk_net *net, size_t i) {
+  switch (net->schedule.steps[i].op) {
+    case SK_NODE_CONV:
+    case SK_NODE_DENSE: return plan_weights(net, i);
+    case SK_NODE_BATCH_NORM: return plan_batch_norm(net, i);
+    default: return SK_OK;
+  }
+}
+
+/* The weights may be closed once the net is made: forget them. */
+static void unbind(struct sk_graph *graph) {
+  for (size_t i = 0; i < graph->count; i++) memset(graph->nodes[i].parameters, 0, sizeof graph->nodes[i].parameters);
+}
+
+static sk_status plan_layers(sk_net *net) {
+  for (size_t i = 0; i < net->schedule.count; i++) {
+    const sk_status status = plan_layer(net, i);
+    if (status) return status;
+  }
+  unbind(&net->graph);
+  if (sk_size_add(net->memory.bytes, net->conv_workspace, &net->workspace_bytes)) return SK_OK;
+  return sk_fail(SK_INVALID_ARGUMENT, "batch: %zu, the size of the workspace overflows", net->batch);
+}
+
+/* ---- Planning: the whole ------------------------------------------------------------------------------------ */
+
+static sk_status make_schedule(sk_net *net, sk_algorithm wanted) {
+  const sk_status status = sk_schedule_make(&net->schedule, &net->graph, net->tapped);
+  if (status) return status;
+  net->layers = calloc(net->schedule.count + 1, sizeof *net->layers);
+  if (!net->layers) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu layers", net->schedule.count);
+  return choose_algorithms(net, wanted);
+}
+
+static sk_status plan_net(sk_net *net, const char *model, const sk_weights *weights, const sk_net_options *options) {
+  sk_status status = choose_engine(net, options);
+  if (!status) status = sk_network_load(&net->graph, model, weights, options);
+  if (!status) status = find_taps(net, model, options);
+  if (!status) status = make_schedule(net, options->algorithm);
+  if (!status) {
+    status =
+        sk_memory_plan_make(&net->memory, &net->graph, &net->schedule, net->tapped, net->batch, input_is_planar(net));
+  }
+  return status ? status : plan_layers(net);
+}
+
+sk_status sk_net_create(sk_net **net, const char *model, const sk_weights *weights, const sk_net_options *options) {
+  static const sk_net_options defaults = {0};
+  if (!net) return sk_fail(SK_INVALID_ARGUMENT, "net: NULL");
+  *net = calloc(1, sizeof **net);
+  if (!*net) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for a net");
+  const sk_status status = plan_net(*net, model, weights, options ? options : &defaults);
+  if (status) {
+    sk_net_destroy(*net);
+    *net = NULL;
+  }
+  return status;
+}
+
+void sk_net_destroy(sk_net *net) {
+  if (!net) return;
+  for (size_t i = 0; net->layers && i < net->schedule.count; i++) {
+    sk_conv_destroy(net->layers[i].conv);
+    sk_dense_destroy(&net->layers[i].dense);
+    sk_free(net->layers[i].scale);
+  }
+  free(net->layers);
+  free(net->taps);
+  free(net->tapped);
+  sk_memory_plan_destroy(&net->memory);
+  sk_schedule_destroy(&net->schedule);
+  sk_graph_destroy(&net->graph);
+  free(net);
+}
+
+/* ---- Describing --------------------------------------------------------------------------------------------- */
+
+void sk_net_describe(const sk_net *net, sk_net_info *info) {
+  const struct sk_node *const input = &net->graph.nodes[0];
+  *info = (sk_net_info){.isa = net->engine.kernels->isa,
+                        .threads = net->engine.threads,
+                        .batch = net->batch,
+                        .in_channels = input->channels,
+                        .in_height = input->height,
+                        .in_width = input->width,
+                        .classes = net->graph.nodes[net->graph.count - 1].channels,
+                        .layers = net->schedule.count,
+                        .macs = sk_graph_macs(&net->graph),
+                        .workspace_bytes = net->workspace_bytes,
+                        .weight_bytes = net->weight_bytes,
+                        .activation_bytes = net->memory.bytes_without_reuse};
+}
+
+/* Fill in what only convolutions and pools have. */
+static void describe_window(const struct sk_node *node, sk_layer_info *info) {
+  const bool is_pool = node->op == SK_NODE_MAX_POOL || node->op == SK_NODE_AVERAGE_POOL;
+  info->kernel_height = info->kernel_width = info->stride = info->groups = 1;
+  if (node->op == SK_NODE_SUBSAMPLE) info->stride = node->stride;
+  if (node->op == SK_NODE_CONV) {
+    info->kernel_height = node->conv.kernel_height;
+    info->kernel_width = node->conv.kernel_width;
+    info->stride = node->conv.stride_height;
+    info->groups = node->conv.groups;
+  }
+  if (is_pool) {
+    info->kernel_height = node->pool.kernel_height;
+    info->kernel_width = node->pool.kernel_width;
+    info->stride = node->pool.stride_height;
+  }
+}
+
+sk_status sk_net_layer(const sk_net *net, size_t index, sk_layer_info *info) {
+  if (!net || !info) return sk_fail(SK_INVALID_ARGUMENT, "sk_net_layer: NULL argument");
+  if (index >= net->schedule.count) {
+    return sk_fail(SK_INVALID_ARGUMENT, "layer: number %zu, expected below %zu", index, net->schedule.count);
+  }
+  const struct sk_step *const step = &net->schedule.steps[index];
+  const struct sk_node *const node = &net->graph.nodes[step->node];
+  const struct sk_node *const x = &net->graph.nodes[step->input];
+  *info = (sk_layer_info){.name = node->name,
+                          .op = sk_step_op_name(step),
+                          .algorithm = net->layers[index].algorithm,
+                          .in_channels = x->channels,
+                          .in_height = x->height,
+                          .in_width = x->width,
+                          .out_channels = node->channels,
+                          .out_height = node->height,
+                          .out_width = node->width,
+                          .macs = sk_node_macs(&net->graph, step->node)};
+  describe_window(node, info);
+  return SK_OK;
+}
+
+/* ---- Running ------------------------------------------------------------------------------------------------ */
+
+/* One run: where it works, and on how many images. */
+struct run {
+  const sk_net *net;
+  size_t batch;
+  void *workspace;
+};
+
+static struct sk_tensor tensor_of(const struct run *run, size_t value) {
+  return sk_memory_plan_tensor(&run->net->memory, value, run->workspace);
+}
+
+static void run_conv(const struct run *run, const struct sk_step *step, const sk_conv *conv) {
+  const struct sk_tensor x = tensor_of(run, step->input);
+  const struct sk_tensor y = tensor_of(run, step->output);
+  void *const workspace = (char *)run->workspace + run->net->memory.bytes;
+  if (step->residual == SK_NO_NODE) {
+    sk_conv_run_tensor(conv, run->batch, &x, NULL, &y, workspace);
+    return;
+  }
+  const struct sk_tensor residual = tensor_of(run, step->residual);
+  sk_conv_run_tensor(conv, run->batch, &x, &residual, &y, workspace);
+}
+
+static void run_add(const struct run *run, const struct sk_step *step) {
+  const struct sk_tensor a = tensor_of(run, step->input);
+  const struct sk_tensor b = tensor_of(run, step->residual);
+  const struct sk_tensor y = tensor_of(run, step->output);
+  sk_op_add(run->net->engine, step->relu, run->batch, &a, &b, &y);
+}
+
+static void run_step(const struct run *run, const struct sk_step *step, const struct layer *layer) {
+  const struct sk_engine engine = run->net->engine;
+  const struct sk_node *const node = &run->net->graph.nodes[step->node];
+  const struct sk_tensor x = tensor_of(run, step->input);
+  const struct sk_tensor y = tensor_of(run, step->output);
+  switch (step->op) {
+    case SK_NODE_CONV: run_conv(run, step, layer->conv); break;
+    case SK_NODE_ADD: run_add(run, step); break;
+    case SK_NODE_BATCH_NORM:
+      sk_op_batch_norm(engine, step->relu, run->batch, &x, layer->scale, layer->shift, &y);
+      break;
+    case SK_NODE_RELU: sk_op_relu(engine, run->batch, &x, &y); break;
+    case SK_NODE_MAX_POOL: sk_op_max_pool(engine, &node->pool, run->batch, &x, &y); break;
+    case SK_NODE_AVERAGE_POOL: sk_op_average_pool(engine, &node->pool, run->batch, &x, &y); break;
+    case SK_NODE_GLOBAL_AVERAGE_POOL: sk_op_global_average_pool(engine, run->batch, &x, &y); break;
+    case SK_NODE_DENSE: sk_op_dense(engine, &layer->dense, run->batch, &x, &y); break;
+    case SK_NODE_SOFTMAX: sk_op_softmax(engine, run->batch, &x, &y); break;
+    case SK_NODE_SUBSAMPLE: sk_op_subsample(engine, node->stride, run->batch, &x, &y); break;
+    case SK_NODE_INPUT:
+    case SK_NODE_FLATTEN:
+    case SK_NODE_OP_COUNT: break; /* never scheduled */
+  }
+}
+
+static sk_status check_workspace(const void *workspace) {
+  if (!workspace) return sk_fail(SK_INVALID_ARGUMENT, "workspace: NULL");
+  if ((uintptr_t)workspace % SK_ALIGNMENT == 0) return SK_OK;
+  return sk_fail(SK_INVALID_ARGUMENT, "workspace: %p, expected a multiple of %d", workspace, SK_ALIGNMENT);
+}
+
+static sk_status check_batch(const sk_net *net, size_t batch) {
+  if (batch >= 1 && batch <= net->batch) return SK_OK;
+  return sk_fail(SK_INVALID_ARGUMENT, "batch: %zu, expected 1 to %zu as planned", batch, net->batch);
+}
+
+sk_status sk_net_run_observed(const sk_net *net, size_t batch, const float *x, float *y, void *workspace,
+                              sk_layer_callback *callback, void *user) {
+  if (!net || !x || !y) return sk_fail(SK_INVALID_ARGUMENT, "run: NULL net, x or y");
+  sk_status status = check_batch(net, batch);
+  if (!status) status = check_workspace(workspace);
+  if (status) return status;
+
+  const struct run run = {.net = net, .batch = batch, .workspace = workspace};
+  const struct sk_tensor input = tensor_of(&run, 0);
+  sk_tensor_import(net->engine.kernels, &input, batch, x, net->engine.threads);
+  for (size_t i = 0; i < net->schedule.count; i++) {
+    run_step(&run, &net->schedule.steps[i], &net->layers[i]);
+    if (callback) callback(user, i);
+  }
+  const struct sk_tensor output = tensor_of(&run, net->schedule.value[net->graph.count - 1]);
+  sk_tensor_export(net->engine.kernels, &output, batch, y, net->engine.threads);
+  return SK_OK;
+}
+
+sk_status sk_net_run(const sk_net *net, size_t batch, const float *x, float *y, void *workspace) {
+  return sk_net_run_observed(net, batch, x, y, workspace, NULL, NULL);
+}
+
+/* ---- Taps --------------------------------------------------------------------------------------------------- */
+
+static sk_status check_tap(const sk_net *net, size_t tap) {
+  if (!net) return sk_fail(SK_INVALID_ARGUMENT, "net: NULL");
+  if (tap < net->tap_count) return SK_OK;
+  return sk_fail(SK_INVALID_ARGUMENT, "tap: number %zu, expected below %zu", tap, net->tap_count);
+}
+
+sk_status sk_net_tap_shape(const sk_net *net, size_t tap, size_t shape[3]) {
+  const sk_status status = check_tap(net, tap);
+  if (status) return status;
+  const struct sk_node *const node = &net->graph.nodes[net->taps[tap]];
+  shape[0] = node->channels;
+  shape[1] = node->height;
+  shape[2] = node->width;
+  return SK_OK;
+}
+
+sk_status sk_net_tap(const sk_net *net, size_t tap, size_t batch, const void *workspace, float *out) {
+  sk_status status = check_tap(net, tap);
+  if (!status) status = check_batch(net, batch);
+  if (!status) status = check_workspace(workspace);
+  if (!status && !out) status = sk_fail(SK_INVALID_ARGUMENT, "tap: NULL out");
+  if (status) return status;
+  const size_t value = net->schedule.value[net->taps[tap]];
+  const struct sk_tensor tensor = sk_memory_plan_tensor(&net->memory, value, workspace);
+  sk_tensor_export(net->engine.kernels, &tensor, batch, out, net->engine.threads);
+  return SK_OK;
+}
