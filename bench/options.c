@@ -1,0 +1,415 @@
+#include "bench/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <regex.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/suggest.h"
+#include "dispatch/status.h"
+#include "resnet/text.h"
+
+/* ---- Errors --------------------------------------------------------------------------------------------------- */
+
+static void tell(const struct sk_options *options, const char *format, va_list arguments) {
+  fflush(stdout); /* in order, where both go to one place */
+  fprintf(stderr, "skiplane %s: ", options->command);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+}
+
+void sk_tell(const struct sk_options *options, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  tell(options, format, arguments);
+  va_end(arguments);
+}
+
+enum sk_exit sk_usage_error(const struct sk_options *options, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  tell(options, format, arguments);
+  va_end(arguments);
+  return SK_EXIT_USAGE;
+}
+
+enum sk_exit sk_fail_status(const struct sk_options *options, sk_status status) {
+  sk_tell(options, "%s", sk_error_message());
+  return status == SK_INVALID_ARGUMENT ? SK_EXIT_USAGE : SK_EXIT_FAILURE;
+}
+
+bool sk_options_has(const struct sk_options *options, unsigned bit) { return (options->given & bit) != 0; }
+
+/* ---- Values ----------------------------------------------------------------------------------------------------- */
+
+enum {
+  MAXIMUM_BATCH = 65536,
+  MAXIMUM_THREADS = 1024,
+  MINIMUM_SIDE = 32, /* the least that the networks take */
+  MAXIMUM_SIDE = 65536,
+  MAXIMUM_CLASSES = 1000000,
+  MAXIMUM_RUNS = 1000000
+};
+
+/* Where an error goes: the message says which option had which value. */
+static sk_status reject(const char *text, const char *expected) {
+  return sk_fail(SK_INVALID_ARGUMENT, "\"%s\" is not %s", sk_quote_short(text).text, expected);
+}
+
+/* Read digits up to `end` (a character that must follow), and nothing else: strtoull alone would take signs, blanks
+ * and too much. */
+static bool read_digits(const char *text, const char *end, uint64_t most, uint64_t *value) {
+  *value = 0;
+  if (text == end) return false;
+  for (; text < end; text++) {
+    if (*text < '0' || *text > '9') return false;
+    if (__builtin_mul_overflow(*value, 10, value)) return false;
+    if (__builtin_add_overflow(*value, (uint64_t)(*text - '0'), value)) return false;
+  }
+  return *value <= most;
+}
+
+static sk_status read_number(const char *text, uint64_t least, uint64_t most, uint64_t *value) {
+  char expected[80];
+  if (read_digits(text, text + strlen(text), most, value) && *value >= least) return SK_OK;
+  snprintf(expected, sizeof expected, "a number from %llu to %llu", (unsigned long long)least,
+           (unsigned long long)most);
+  return reject(text, expected);
+}
+
+static sk_status read_size(const char *text, size_t most, size_t *value) {
+  uint64_t number = 0;
+  const sk_status status = read_number(text, 1, most, &number);
+  *value = (size_t)number;
+  return status;
+}
+
+static sk_status read_sides(const char *text, struct sk_options *options) {
+  uint64_t height = 0;
+  uint64_t width = 0;
+  const char *by = strchr(text, 'x');
+  const bool fits = by && read_digits(text, by, MAXIMUM_SIDE, &height) &&
+                    read_digits(by + 1, text + strlen(text), MAXIMUM_SIDE, &width) && height >= MINIMUM_SIDE &&
+                    width >= MINIMUM_SIDE;
+  options->height = (size_t)height;
+  options->width = (size_t)width;
+  if (fits) return SK_OK;
+  return reject(text, "HEIGHTxWIDTH, each a number from 32 to 65536, such as 224x224");
+}
+
+/* Read "r,g,b"; no blanks, nothing behind. */
+static sk_status read_triple(const char *text, bool positive, float values[3]) {
+  const char *at = text;
+  for (size_t i = 0; i < 3; i++) {
+    char *end = NULL;
+    values[i] = strtof(at, &end);
+    const bool starts = *at != ' ' && *at != '\t' && end != at;
+    const bool fits = isfinite(values[i]) && (!positive || values[i] > 0.0F);
+    if (!starts || !fits || *end != (i < 2 ? ',' : '\0')) {
+      return reject(text, positive ? "three numbers over 0, such as 0.229,0.224,0.225"
+                                   : "three numbers, such as 0.485,0.456,0.406");
+    }
+    at = end + 1;
+  }
+  return SK_OK;
+}
+
+static sk_status read_isa(const char *text, sk_isa *isa) {
+  return sk_isa_parse(text, isa) ? reject(text, "auto, generic, avx2, avx512 or neon") : SK_OK;
+}
+
+static sk_status read_algorithm(const char *text, struct sk_options *options) {
+  options->reference = strcmp(text, "reference") == 0;
+  if (options->reference || !sk_algorithm_parse(text, &options->algorithm)) return SK_OK;
+  return reject(text, "auto, direct, winograd2, winograd4, winograd6, gemm or reference");
+}
+
+static sk_status read_text(const char *text, const char **value) {
+  *value = text;
+  return *text ? SK_OK : reject(text, "a name");
+}
+
+static sk_status read_filter(const char *text, const char **filter) {
+  regex_t expression;
+  char reason[128];
+  const int error = regcomp(&expression, text, REG_EXTENDED | REG_NOSUB);
+  *filter = text;
+  if (!error) {
+    regfree(&expression);
+    return SK_OK;
+  }
+  regerror(error, &expression, reason, sizeof reason);
+  return sk_fail(SK_INVALID_ARGUMENT, "\"%s\" is not a regular expression: %s", sk_quote_short(text).text, reason);
+}
+
+static sk_status read_threads(const char *text, int *threads) {
+  uint64_t number = 0;
+  const sk_status status = read_number(text, 1, MAXIMUM_THREADS, &number);
+  *threads = (int)number;
+  return status;
+}
+
+/* ---- The table of options --------------------------------------------------------------------------------------- */
+
+struct option_entry {
+  const char *name;
+  char letter;          /* 0: long only */
+  const char *argument; /* its name in the help; NULL: none */
+  const char *help;
+};
+
+static const struct option_entry entries[SK_OPTION_COUNT] = {
+    [SK_OPTION_MODEL] = {"model", 'm', "NAME", "the network; 'skiplane models' lists them"},
+    [SK_OPTION_WEIGHTS] = {"weights", 'w', "FILE", "its weights: safetensors with torchvision, timm or CIFAR names"},
+    [SK_OPTION_BATCH] = {"batch", 'b', "N", "images per run [1]"},
+    [SK_OPTION_THREADS] = {"threads", 't', "N", "threads [as many as OpenMP gives]"},
+    [SK_OPTION_ISA] = {"isa", 0, "NAME", "auto, generic, avx2, avx512, neon [SKIPLANE_ISA, or the best there is]"},
+    [SK_OPTION_ALGO] = {"algo", 'a', "NAME",
+                        "auto, direct, winograd2, winograd4, winograd6, gemm, reference [auto];\n"
+                        "one that does not apply to a layer leaves that layer direct"},
+    [SK_OPTION_SIZE] = {"size", 0, "HxW", "input height and width [the network's own]"},
+    [SK_OPTION_TOP] = {"top", 'k', "K", "classes to print per image [3, or all if fewer]"},
+    [SK_OPTION_LABELS] = {"labels", 'l', "FILE", "names of the classes, one per line [their numbers]"},
+    [SK_OPTION_LOGITS] = {"logits", 0, "FILE", "write float32 [images][classes] as .npy"},
+    [SK_OPTION_MEAN] = {"mean", 0, "R,G,B", "of the training images, scaled to 0..1 [the network's own]"},
+    [SK_OPTION_STD] = {"std", 0, "R,G,B", "standard deviation, likewise"},
+    [SK_OPTION_LAYER] = {"layer", 0, "NAME...", "layers by torchvision's names; several words, commas, or repeated"},
+    [SK_OPTION_OUTPUT] = {"output", 'o', "PATH", "where the result goes"},
+    [SK_OPTION_CLASSES] = {"classes", 0, "N", "number of classes [the network's own]"},
+    [SK_OPTION_SEED] = {"seed", 's', "N", "of the random numbers [1]"},
+    [SK_OPTION_RUNS] = {"runs", 'n', "N", "timed runs of either kind [as many as fit in some 5 seconds]"},
+    [SK_OPTION_FILTER] = {"filter", 'f', "REGEX", "only cases whose names match (POSIX extended)"},
+    [SK_OPTION_EXHAUSTIVE] = {"exhaustive", 0, NULL, "all combinations of parameters: minutes, not seconds"},
+    [SK_OPTION_JSON] = {"json", 'j', NULL, "print JSON"},
+};
+
+/* Codes of getopt_long: an option's number plus this, out of the letters' way. */
+enum { FIRST_CODE = 256, HELP_CODE = FIRST_CODE + SK_OPTION_COUNT };
+
+/* Add the names of a --layer argument: commas separate them. The argument is ours to cut: argv is writable. */
+static void add_layers(struct sk_options *options, char *text) {
+  char *rest = NULL;
+  for (char *name = strtok_r(text, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+    options->layers[options->layer_count++] = name;
+  }
+}
+
+static sk_status store(struct sk_options *options, enum sk_option option, char *text) {
+  switch (option) {
+    case SK_OPTION_MODEL: return read_text(text, &options->model);
+    case SK_OPTION_WEIGHTS: return read_text(text, &options->weights);
+    case SK_OPTION_BATCH: return read_size(text, MAXIMUM_BATCH, &options->batch);
+    case SK_OPTION_THREADS: return read_threads(text, &options->threads);
+    case SK_OPTION_ISA: return read_isa(text, &options->isa);
+    case SK_OPTION_ALGO: return read_algorithm(text, options);
+    case SK_OPTION_SIZE: return read_sides(text, options);
+    case SK_OPTION_TOP: return read_size(text, MAXIMUM_CLASSES, &options->top);
+    case SK_OPTION_LABELS: return read_text(text, &options->labels);
+    case SK_OPTION_LOGITS: return read_text(text, &options->logits);
+    case SK_OPTION_MEAN: return read_triple(text, false, options->mean);
+    case SK_OPTION_STD: return read_triple(text, true, options->standard_deviation);
+    case SK_OPTION_LAYER: return add_layers(options, text), SK_OK;
+    case SK_OPTION_OUTPUT: return read_text(text, &options->output);
+    case SK_OPTION_CLASSES: return read_size(text, MAXIMUM_CLASSES, &options->classes);
+    case SK_OPTION_SEED: return read_number(text, 0, UINT64_MAX, &options->seed);
+    case SK_OPTION_RUNS: return read_size(text, MAXIMUM_RUNS, &options->runs);
+    case SK_OPTION_FILTER: return read_filter(text, &options->filter);
+    case SK_OPTION_EXHAUSTIVE: options->exhaustive = true; return SK_OK;
+    case SK_OPTION_JSON: options->json = true; return SK_OK;
+    case SK_OPTION_COUNT: break;
+  }
+  return SK_OK;
+}
+
+/* ---- Parsing ------------------------------------------------------------------------------------------------------
+ */
+
+/* What getopt_long wants to know, for one command. */
+struct grammar {
+  struct option longs[SK_OPTION_COUNT + 2];
+  const char *names[SK_OPTION_COUNT + 1]; /* the same names, to suggest from */
+  size_t count;
+  char letters[2 * SK_OPTION_COUNT + 8];
+};
+
+/* Letters begin with '-': what is no option comes in its place, as code 1; and ':': a missing argument is told apart.
+ */
+static void make_grammar(struct grammar *grammar, unsigned accepts) {
+  *grammar = (struct grammar){.letters = "-:h"};
+  char *letter = grammar->letters + strlen(grammar->letters);
+  for (int i = 0; i < SK_OPTION_COUNT; i++) {
+    if (!(accepts & 1U << i)) continue;
+    const int has_argument = entries[i].argument ? required_argument : no_argument;
+    grammar->names[grammar->count] = entries[i].name;
+    grammar->longs[grammar->count++] = (struct option){entries[i].name, has_argument, NULL, FIRST_CODE + i};
+    if (!entries[i].letter) continue;
+    *letter++ = entries[i].letter;
+    if (entries[i].argument) *letter++ = ':';
+  }
+  grammar->names[grammar->count] = "help";
+  grammar->longs[grammar->count++] = (struct option){"help", no_argument, NULL, HELP_CODE};
+}
+
+/* The option behind a code of getopt_long; SK_OPTION_COUNT if none is. */
+static enum sk_option option_of(int code) {
+  if (code >= FIRST_CODE) return (enum sk_option)(code - FIRST_CODE);
+  unsigned i = 0;
+  while (i < SK_OPTION_COUNT && (code == 0 || entries[i].letter != code)) i++;
+  return (enum sk_option)i;
+}
+
+/* Say why getopt_long refused a word: unknown, ambiguous, or an argument where none belongs. */
+static void tell_unknown(const struct sk_options *options, const struct grammar *grammar, const char *word) {
+  if (optopt >= FIRST_CODE) {
+    sk_tell(options, "%s: takes no argument", sk_quote_short(word).text);
+    return;
+  }
+  if (optopt != 0) {
+    sk_tell(options, "-%s: unknown option (skiplane help %s)", sk_quote_bytes(&(char){(char)optopt}, 1).text,
+            options->command);
+    return;
+  }
+  const size_t length = strcspn(word, "=");
+  const struct sk_quoted name = sk_quote_bytes(word, length < 40 ? length : 40);
+  const char *nearest = length > 2 ? sk_suggest(name.text + 2, grammar->names, grammar->count) : NULL;
+  if (nearest) {
+    sk_tell(options, "%s: unknown option, did you mean --%s?", name.text, nearest);
+  } else {
+    sk_tell(options, "%s: unknown option (skiplane help %s)", name.text, options->command);
+  }
+}
+
+static void tell_missing_argument(const struct sk_options *options, int code) {
+  const struct option_entry *entry = &entries[option_of(code)];
+  sk_tell(options, "--%s: needs an argument, %s", entry->name, entry->argument);
+}
+
+static enum sk_parsed take_option(struct sk_options *options, enum sk_option option, char *text) {
+  if (store(options, option, text) == SK_OK) {
+    options->given |= 1U << option;
+    return SK_PARSED;
+  }
+  sk_tell(options, "--%s: %s", entries[option].name, sk_error_message());
+  return SK_PARSED_ERROR;
+}
+
+/* Take a word that is no option: right after --layer it is one more layer. */
+static void take_word(struct sk_options *options, bool follows_layer, char *word) {
+  if (follows_layer) {
+    add_layers(options, word);
+  } else {
+    options->operands[options->operand_count++] = word;
+  }
+}
+
+static enum sk_parsed parse_words(struct sk_options *options, const struct grammar *grammar, int argc, char **argv) {
+  int code = 0;
+  bool follows_layer = false;
+  optind = 0; /* start over, whoever called getopt before */
+  opterr = 0;
+  while ((code = getopt_long(argc, argv, grammar->letters, grammar->longs, NULL)) != -1) {
+    if (code == 'h' || code == HELP_CODE) return SK_PARSED_HELP;
+    if (code == 1) {
+      take_word(options, follows_layer, optarg);
+      continue;
+    }
+    if (code == '?') tell_unknown(options, grammar, argv[optind - 1]);
+    if (code == ':') tell_missing_argument(options, optopt);
+    if (code == '?' || code == ':') return SK_PARSED_ERROR;
+    const enum sk_option option = option_of(code);
+    if (take_option(options, option, optarg) != SK_PARSED) return SK_PARSED_ERROR;
+    follows_layer = option == SK_OPTION_LAYER;
+  }
+  while (optind < argc) take_word(options, false, argv[optind++]); /* behind "--" */
+  return SK_PARSED;
+}
+
+/* In `--layer conv1 layer4 cat.jpg` the last word is the image. */
+static void return_last_layer(struct sk_options *options, const struct sk_command *command) {
+  if (command->least_operands == 1 && options->operand_count == 0 && options->layer_count > 1) {
+    options->operands[options->operand_count++] = options->layers[--options->layer_count];
+  }
+}
+
+static enum sk_parsed check_complete(const struct sk_options *options, const struct sk_command *command) {
+  for (int i = 0; i < SK_OPTION_COUNT; i++) {
+    if (command->requires & ~options->given & 1U << i) {
+      sk_tell(options, "--%s %s is needed (skiplane help %s)", entries[i].name, entries[i].argument, command->name);
+      return SK_PARSED_ERROR;
+    }
+  }
+  if (options->operand_count < command->least_operands) {
+    sk_tell(options, "%s is needed (skiplane help %s)", command->operand, command->name);
+    return SK_PARSED_ERROR;
+  }
+  if (options->operand_count > command->most_operands) {
+    const char *surplus = options->operands[command->most_operands];
+    sk_tell(options, "\"%s\" is one word too many (skiplane help %s)", sk_quote_short(surplus).text, command->name);
+    return SK_PARSED_ERROR;
+  }
+  return SK_PARSED;
+}
+
+/* Each comma and each word of the arguments makes one layer at most. */
+static bool allocate_lists(struct sk_options *options, int argc, char **argv) {
+  size_t most = (size_t)argc + 1;
+  for (int i = 0; i < argc; i++) {
+    for (const char *at = argv[i]; *at; at++) most += *at == ',';
+  }
+  options->layers = calloc(most, sizeof *options->layers);
+  options->operands = calloc((size_t)argc + 1, sizeof *options->operands);
+  return options->layers && options->operands;
+}
+
+enum sk_parsed sk_options_parse(struct sk_options *options, const struct sk_command *command, int argc, char **argv) {
+  struct grammar grammar;
+  *options = (struct sk_options){.command = command->name, .batch = 1, .seed = 1};
+  if (!allocate_lists(options, argc, argv)) {
+    sk_tell(options, "out of memory for %d arguments", argc);
+    return SK_PARSED_ERROR;
+  }
+  make_grammar(&grammar, command->accepts);
+  const enum sk_parsed parsed = parse_words(options, &grammar, argc, argv);
+  if (parsed != SK_PARSED) return parsed;
+  return_last_layer(options, command);
+  return check_complete(options, command);
+}
+
+void sk_options_free(struct sk_options *options) {
+  free(options->layers);
+  free(options->operands);
+  *options = (struct sk_options){0};
+}
+
+/* ---- Help ------------------------------------------------------------------------------------------------------- */
+
+enum { HELP_COLUMN = 24 };
+
+/* Print one option: "  -b, --batch N           images per run [1]"; further lines of its help are indented. */
+static void print_option(const struct option_entry *entry) {
+  char left[64];
+  const char letter[] = {'-', entry->letter, ',', ' ', '\0'};
+  snprintf(left, sizeof left, "%s--%s%s%s", entry->letter ? letter : "    ", entry->name, entry->argument ? " " : "",
+           entry->argument ? entry->argument : "");
+  printf("  %-*s", HELP_COLUMN - 2, left);
+  for (const char *at = entry->help; *at; at++) {
+    putchar(*at);
+    if (*at == '\n') printf("%*s", HELP_COLUMN, "");
+  }
+  putchar('\n');
+}
+
+void sk_options_help(const struct sk_command *command) {
+  const struct option_entry help = {"help", 'h', NULL, "print this"};
+  printf("usage: skiplane %s%s%s\n\n%s\n", command->name, *command->usage ? " " : "", command->usage, command->summary);
+  if (command->details) printf("\n%s\n", command->details);
+  printf("\nOptions:\n");
+  for (int i = 0; i < SK_OPTION_COUNT; i++) {
+    if (command->accepts & 1U << i) print_option(&entries[i]);
+  }
+  print_option(&help);
+}

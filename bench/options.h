@@ -1,0 +1,95 @@
+/* The command line: one table of commands, one table of options, parsed and range-checked in one place. */
+#ifndef SK_BENCH_OPTIONS_H
+#define SK_BENCH_OPTIONS_H
+
+#include "skiplane.h"
+
+enum sk_exit { SK_EXIT_SUCCESS = 0, SK_EXIT_FAILURE = 1, SK_EXIT_USAGE = 2 };
+
+/* Options by number; a command accepts a set of them, given as bits SK_ACCEPT(option). */
+enum sk_option {
+  SK_OPTION_MODEL,
+  SK_OPTION_WEIGHTS,
+  SK_OPTION_BATCH,
+  SK_OPTION_THREADS,
+  SK_OPTION_ISA,
+  SK_OPTION_ALGO,
+  SK_OPTION_SIZE,
+  SK_OPTION_TOP,
+  SK_OPTION_LABELS,
+  SK_OPTION_LOGITS,
+  SK_OPTION_MEAN,
+  SK_OPTION_STD,
+  SK_OPTION_LAYER,
+  SK_OPTION_OUTPUT,
+  SK_OPTION_CLASSES,
+  SK_OPTION_SEED,
+  SK_OPTION_RUNS,
+  SK_OPTION_FILTER,
+  SK_OPTION_EXHAUSTIVE,
+  SK_OPTION_JSON,
+  SK_OPTION_COUNT
+};
+
+#define SK_ACCEPT(option) (1U << SK_OPTION_##option)
+
+/* What the user asked for. Zero or NULL where nothing was said, except where noted. */
+struct sk_options {
+  const char *command;
+  unsigned given; /* bits of the options that were there */
+
+  const char *model, *weights, *labels, *logits, *output, *filter;
+  size_t batch; /* 1 by default */
+  int threads;  /* 0: as many as OpenMP gives */
+  sk_isa isa;
+  sk_algorithm algorithm; /* unless `reference` */
+  bool reference;         /* --algo reference */
+  size_t height, width, classes, runs, top;
+  uint64_t seed;
+  float mean[3], standard_deviation[3];
+  bool exhaustive, json;
+
+  const char **layers; /* names after --layer */
+  size_t layer_count;
+  const char **operands; /* what is no option */
+  size_t operand_count;
+};
+
+struct sk_command {
+  const char *name;
+  const char *usage;   /* what follows the name */
+  const char *summary; /* one line */
+  const char *details; /* more lines for its help, or NULL */
+  unsigned accepts;    /* bits of the options it takes */
+  unsigned requires;   /* bits of those it cannot do without */
+  size_t least_operands, most_operands;
+  const char *operand; /* their name in messages */
+  enum sk_exit (*run)(const struct sk_options *options);
+};
+
+/* How parsing went: carry on, print the help, or stop, the error being told already. */
+enum sk_parsed { SK_PARSED, SK_PARSED_HELP, SK_PARSED_ERROR };
+
+/* Parse a command's arguments; argv[0] is the command's name. Free the options in every case. */
+enum sk_parsed sk_options_parse(struct sk_options *options, const struct sk_command *command, int argc, char **argv);
+void sk_options_free(struct sk_options *options);
+
+/* Print the help of a command to stdout. */
+void sk_options_help(const struct sk_command *command);
+
+/* Tell whether an option was given: sk_options_has(options, SK_ACCEPT(SEED)). */
+bool sk_options_has(const struct sk_options *options, unsigned bit);
+
+/* ---- Errors: one line on stderr, "skiplane <command>: <message>" ---------------------------------------------- */
+
+/* Print a message, without changing the outcome: a warning. */
+void sk_tell(const struct sk_options *options, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Print a message and return SK_EXIT_USAGE. */
+enum sk_exit sk_usage_error(const struct sk_options *options, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Print sk_error_message() and return the exit code of a status: usage for an argument that cannot be, else failure. */
+enum sk_exit sk_fail_status(const struct sk_options *options, sk_status status);
+
+#endif

@@ -1,0 +1,99 @@
+#include "bench/runner.h"
+
+#include <stdlib.h>
+
+#include "dispatch/size.h"
+#include "dispatch/status.h"
+#include "reference/network.h"
+#include "resnet/network.h"
+#include "resnet/text.h"
+
+sk_status sk_allocate_floats(float **floats, size_t count, size_t size) {
+  size_t elements;
+  size_t bytes;
+  *floats = NULL;
+  if (!sk_size_multiply(count, size, &elements) || !sk_size_multiply(elements, sizeof(float), &bytes)) {
+    return sk_fail(SK_INVALID_ARGUMENT, "%zu arrays of %zu values overflow the memory", count, size);
+  }
+  *floats = calloc(sk_size_max(elements, 1), sizeof(float));
+  return *floats ? SK_OK : sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu bytes", bytes);
+}
+
+sk_status sk_open_weights(sk_weights **weights, const struct sk_options *options, const char *model) {
+  const sk_status status = options->weights ? sk_weights_open(weights, options->weights)
+                                            : sk_weights_random(weights, model, options->classes, options->seed);
+  if (status) return status;
+  const size_t bad = sk_weights_nonfinite(*weights);
+  if (bad > 0) {
+    sk_tell(options, "%s: %zu values are NaN or infinite; going on", sk_quote(options->weights).text, bad);
+  }
+  return SK_OK;
+}
+
+static sk_status open_reference(struct sk_runner *runner, const char *model, const sk_weights *weights,
+                                const sk_net_options *wanted) {
+  const sk_status status = sk_network_load(&runner->graph, model, weights, wanted);
+  if (status) return status;
+  const struct sk_node *input = &runner->graph.nodes[0];
+  const struct sk_node *output = &runner->graph.nodes[runner->graph.count - 1];
+  runner->in_channels = input->channels;
+  runner->in_height = input->height;
+  runner->in_width = input->width;
+  runner->classes = output->channels;
+  runner->outputs = calloc(wanted->batch, runner->classes * sizeof(double));
+  return runner->outputs ? SK_OK
+                         : sk_fail(SK_OUT_OF_MEMORY, "out of memory for the outputs of %zu images", wanted->batch);
+}
+
+static sk_status open_net(struct sk_runner *runner, const char *model, const sk_weights *weights,
+                          const sk_net_options *wanted) {
+  const sk_status status = sk_net_create(&runner->net, model, weights, wanted);
+  if (status) return status;
+  sk_net_describe(runner->net, &runner->info);
+  runner->in_channels = runner->info.in_channels;
+  runner->in_height = runner->info.in_height;
+  runner->in_width = runner->info.in_width;
+  runner->classes = runner->info.classes;
+  runner->workspace = sk_alloc(runner->info.workspace_bytes);
+  if (runner->workspace) return SK_OK;
+  return sk_fail(SK_OUT_OF_MEMORY, "out of memory for a workspace of %zu bytes", runner->info.workspace_bytes);
+}
+
+sk_status sk_runner_open(struct sk_runner *runner, const struct sk_options *options, const char *model,
+                         const sk_weights *weights) {
+  const sk_net_options wanted = {.isa = options->isa,
+                                 .algorithm = options->algorithm,
+                                 .threads = options->threads,
+                                 .batch = options->batch,
+                                 .in_height = options->height,
+                                 .in_width = options->width,
+                                 .classes = options->classes,
+                                 .taps = options->layers,
+                                 .tap_count = options->layer_count};
+  *runner = (struct sk_runner){.reference = options->reference};
+  return runner->reference ? open_reference(runner, model, weights, &wanted)
+                           : open_net(runner, model, weights, &wanted);
+}
+
+void sk_runner_close(struct sk_runner *runner) {
+  sk_free(runner->workspace);
+  sk_net_destroy(runner->net);
+  sk_graph_destroy(&runner->graph);
+  free(runner->outputs);
+  *runner = (struct sk_runner){0};
+}
+
+sk_status sk_runner_run(struct sk_runner *runner, size_t batch, const float *x, float *y) {
+  if (!runner->reference) return sk_net_run(runner->net, batch, x, y, runner->workspace);
+  const sk_status status = sk_reference_network_run(&runner->graph, batch, x, runner->outputs, NULL, NULL);
+  for (size_t i = 0; !status && i < batch * runner->classes; i++) y[i] = (float)runner->outputs[i];
+  return status;
+}
+
+const char *sk_runner_isa(const struct sk_runner *runner) {
+  return runner->reference ? "reference" : sk_isa_name(runner->info.isa);
+}
+
+const char *sk_algorithm_wanted(const struct sk_options *options) {
+  return options->reference ? "reference" : sk_algorithm_name(options->algorithm);
+}

@@ -1,0 +1,164 @@
+/* The program: a table of commands. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/commands.h"
+#include "bench/suggest.h"
+#include "resnet/text.h"
+
+#define ENGINE (SK_ACCEPT(THREADS) | SK_ACCEPT(ISA) | SK_ACCEPT(ALGO) | SK_ACCEPT(SIZE))
+#define NETWORK (SK_ACCEPT(MODEL) | SK_ACCEPT(WEIGHTS))
+#define PICTURE (SK_ACCEPT(MEAN) | SK_ACCEPT(STD))
+
+static const struct sk_command commands[] = {
+    {.name = "info",
+     .usage = "[--json]",
+     .summary = "Show the CPU, the ISAs (built, available, chosen), caches, threads, libraries and version.",
+     .accepts = SK_ACCEPT(JSON),
+     .run = sk_command_info},
+    {.name = "models",
+     .usage = "[--json]",
+     .summary = "List the networks: parameters, multiply-accumulates of one image, input, classes.",
+     .accepts = SK_ACCEPT(JSON),
+     .run = sk_command_models},
+    {.name = "classify",
+     .usage = "--model M --weights F [OPTION...] IMAGE|DIR...",
+     .summary = "Classify JPEG and PNG pictures.",
+     .details = "A folder stands for the .jpg, .jpeg and .png files in it, sorted by name.\n"
+                "If one picture is bad, nothing is written.",
+     .accepts = NETWORK | ENGINE | PICTURE | SK_ACCEPT(BATCH) | SK_ACCEPT(TOP) | SK_ACCEPT(LABELS) | SK_ACCEPT(LOGITS) |
+                SK_ACCEPT(JSON),
+     .requires = NETWORK,
+     .least_operands = 1,
+     .most_operands = SIZE_MAX,
+     .operand = "an IMAGE or folder",
+     .run = sk_command_classify},
+    {.name = "weights",
+     .usage = "M --seed N -o FILE [--classes N]",
+     .summary = "Write seeded random weights of network M as a safetensors file.",
+     .accepts = SK_ACCEPT(SEED) | SK_ACCEPT(OUTPUT) | SK_ACCEPT(CLASSES),
+     .requires = SK_ACCEPT(SEED) | SK_ACCEPT(OUTPUT),
+     .least_operands = 1,
+     .most_operands = 1,
+     .operand = "the name of a network",
+     .run = sk_command_weights},
+    {.name = "layers",
+     .usage = "--model M --weights F --layer NAME... -o DIR [OPTION...] IMAGE",
+     .summary = "Write outputs of layers as DIR/NAME.npy, float32 [1][channels][height][width].",
+     .details = "Names are torchvision's: conv1, layer1.0.conv2, layer3, avgpool. DIR is made if it is missing.\n"
+                "Words after --layer are layers up to the next option; if no IMAGE stands elsewhere, the last is it.",
+     .accepts = NETWORK | ENGINE | PICTURE | SK_ACCEPT(LAYER) | SK_ACCEPT(OUTPUT),
+     .requires = NETWORK | SK_ACCEPT(LAYER) | SK_ACCEPT(OUTPUT),
+     .least_operands = 1,
+     .most_operands = 1,
+     .operand = "an IMAGE",
+     .run = sk_command_layers},
+    {.name = "profile",
+     .usage = "M [OPTION...]",
+     .summary = "Measure network M on this machine: time, GFLOP/s and percent of the FMA peak, whole and per layer.",
+     .details = "GFLOP/s counts every layer as direct convolution, so Winograd may pass 100% of the peak, which is\n"
+                "measured in the same run. Without --weights, weights are drawn from the seed.",
+     .accepts = ENGINE | SK_ACCEPT(WEIGHTS) | SK_ACCEPT(BATCH) | SK_ACCEPT(SEED) | SK_ACCEPT(RUNS) | SK_ACCEPT(JSON),
+     .least_operands = 1,
+     .most_operands = 1,
+     .operand = "the name of a network",
+     .run = sk_command_profile},
+    {.name = "verify",
+     .usage = "[--isa I] [--filter RE] [--seed N] [--exhaustive] [--json]",
+     .summary =
+         "Check every kernel against the reference: pass or fail, worst error, a line to reproduce each failure.",
+     .accepts = SK_ACCEPT(ISA) | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) | SK_ACCEPT(EXHAUSTIVE) | SK_ACCEPT(JSON),
+     .run = sk_command_verify},
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(void) {
+  printf("usage: skiplane COMMAND [OPTION...]\n\nSIMD kernels for residual networks: run, measure and check them.\n\n");
+  for (size_t i = 0; i < COMMANDS; i++) printf("  %-9s %s\n", commands[i].name, commands[i].summary);
+  printf(
+      "\n'skiplane help COMMAND' tells more; 'skiplane --version' the version.\n"
+      "SKIPLANE_ISA=avx2 in the environment narrows the choice of kernels as --isa does.\n"
+      "Exit status: 0 success, 1 failure, 2 wrong usage.\n");
+}
+
+static const struct sk_command *find_command(const char *name) {
+  for (size_t i = 0; i < COMMANDS; i++) {
+    if (strcmp(commands[i].name, name) == 0) return &commands[i];
+  }
+  return NULL;
+}
+
+static enum sk_exit unknown_command(const char *word) {
+  const char *names[COMMANDS];
+  for (size_t i = 0; i < COMMANDS; i++) names[i] = commands[i].name;
+  const char *nearest = sk_suggest(word, names, COMMANDS);
+  const char *kind = word[0] == '-' ? "option" : "command";
+  if (nearest) {
+    fprintf(stderr, "skiplane: \"%s\": unknown %s, did you mean %s?\n", sk_quote_short(word).text, kind, nearest);
+  } else {
+    fprintf(stderr, "skiplane: \"%s\": unknown %s (skiplane --help lists the commands)\n", sk_quote_short(word).text,
+            kind);
+  }
+  return SK_EXIT_USAGE;
+}
+
+static enum sk_exit run_command(const struct sk_command *command, int argc, char **argv) {
+  struct sk_options options;
+  enum sk_exit code = SK_EXIT_USAGE;
+  switch (sk_options_parse(&options, command, argc, argv)) {
+    case SK_PARSED: code = command->run(&options); break;
+    case SK_PARSED_HELP:
+      sk_options_help(command);
+      code = SK_EXIT_SUCCESS;
+      break;
+    case SK_PARSED_ERROR: break;
+  }
+  sk_options_free(&options);
+  return code;
+}
+
+/* skiplane help [COMMAND] */
+static enum sk_exit help(int argc, char **argv) {
+  if (argc == 1) {
+    print_help();
+    return SK_EXIT_SUCCESS;
+  }
+  const struct sk_command *command = find_command(argv[1]);
+  if (!command) return unknown_command(argv[1]);
+  sk_options_help(command);
+  return SK_EXIT_SUCCESS;
+}
+
+static enum sk_exit dispatch(int argc, char **argv) {
+  if (argc < 2) {
+    fprintf(stderr, "skiplane: a command is needed (skiplane --help lists them)\n");
+    return SK_EXIT_USAGE;
+  }
+  const char *word = argv[1];
+  if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+    printf("skiplane %s\n", sk_version());
+    return SK_EXIT_SUCCESS;
+  }
+  if (strcmp(word, "help") == 0) return help(argc - 1, argv + 1);
+  if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) return help(1, argv + 1);
+  const struct sk_command *command = find_command(word);
+  return command ? run_command(command, argc - 1, argv + 1) : unknown_command(word);
+}
+
+/* What was printed has to arrive: a full disk behind stdout is a failure, too. */
+static enum sk_exit finish_output(enum sk_exit code) {
+  errno = 0;
+  const bool failed = ferror(stdout) != 0;
+  if (fclose(stdout) == 0 && !failed) return code;
+  fprintf(stderr, "skiplane: standard output: cannot write: %s\n", errno ? strerror(errno) : "a part was refused");
+  return code == SK_EXIT_SUCCESS ? SK_EXIT_FAILURE : code;
+}
+
+int main(int argc, char **argv) {
+  /* A file over `ulimit -f` should fail as a full disk does, with a message and nothing left behind. */
+  signal(SIGXFSZ, SIG_IGN);
+  return (int)finish_output(dispatch(argc, argv));
+}

@@ -1,0 +1,327 @@
+/* The runner of the checker: which ISAs, which cases, what they report, and faults that must not end the run. */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/verify_internal.h"
+#include "dispatch/cpu.h"
+#include "dispatch/isa.h"
+
+/* ---- Faults ---- */
+
+/* Where the handler returns to, the thread it may return in, and what runs: all it needs, and the only globals. */
+static sigjmp_buf fault_return;
+static volatile sig_atomic_t fault_armed;
+static pid_t fault_thread;
+static const char *fault_case;
+
+static const int fault_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+enum { FAULTS = sizeof fault_signals / sizeof fault_signals[0] };
+
+static void say(const char *text) {
+  if (write(STDERR_FILENO, text, strlen(text)) < 0) _exit(1);
+}
+
+static void on_fault(int number) {
+  if (fault_armed && gettid() == fault_thread) siglongjmp(fault_return, number);
+  /* Another thread of the team, or the checker itself: there is no way back. */
+  say("verify: ");
+  say(fault_case ? fault_case : "outside of any case");
+  say(": a fault in a helper thread or in the checker; cannot go on\n");
+  _exit(1);
+}
+
+static void catch_faults(struct sigaction saved[FAULTS]) {
+  struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
+  sigemptyset(&action.sa_mask);
+  fault_thread = gettid();
+  for (size_t i = 0; i < FAULTS; i++) sigaction(fault_signals[i], &action, &saved[i]);
+}
+
+static void release_faults(const struct sigaction saved[FAULTS]) {
+  for (size_t i = 0; i < FAULTS; i++) sigaction(fault_signals[i], &saved[i], NULL);
+}
+
+/* Run a case; returns 0, or the signal that ended it. */
+static int run_guarded(struct sk_verify *v, const struct sk_verify_case *c) {
+  const int number = sigsetjmp(fault_return, 0);
+  if (number == 0) {
+    fault_armed = 1;
+    c->run(v, c->parameters);
+  }
+  fault_armed = 0;
+  return number;
+}
+
+/* ---- Memory of a case ---- */
+
+_Noreturn static void out_of_memory(void) {
+  fprintf(stderr, "verify: out of memory\n");
+  exit(1);
+}
+
+void *sk_verify_scratch(struct sk_verify *v, size_t bytes) {
+  void *memory = sk_alloc(bytes);
+  if (!memory || v->scratch_count == sizeof v->scratch / sizeof v->scratch[0]) out_of_memory();
+  v->scratch[v->scratch_count++] = memory;
+  return memory;
+}
+
+float *sk_verify_floats(struct sk_verify *v, size_t count) { return sk_verify_scratch(v, count * sizeof(float)); }
+
+float *sk_verify_random_floats(struct sk_verify *v, enum sk_data data, size_t count) {
+  float *values = sk_verify_floats(v, count);
+  sk_random_fill(&v->random, data, values, count);
+  return values;
+}
+
+void sk_verify_release(struct sk_verify *v, size_t mark) {
+  while (v->scratch_count > mark) sk_free(v->scratch[--v->scratch_count]);
+}
+
+static void clean_up_case(struct sk_verify *v) {
+  sk_verify_release(v, 0);
+  for (size_t i = 0; i < SK_SLOT_COUNT; i++) v->slots[i].model = NULL;
+  sk_conv_destroy(v->plan);
+  v->plan = NULL;
+}
+
+/* ---- Running a case ---- */
+
+static struct sk_verify_result *new_result(struct sk_verify *v) {
+  if (v->result_count == v->result_capacity) {
+    v->result_capacity = v->result_capacity ? 2 * v->result_capacity : 1024;
+    struct sk_verify_result *grown = realloc(v->results, v->result_capacity * sizeof *grown);
+    if (!grown) out_of_memory();
+    v->results = grown;
+  }
+  struct sk_verify_result *result = &v->results[v->result_count++];
+  *result = (struct sk_verify_result){0};
+  return result;
+}
+
+static char *copy_text(const char *text) {
+  char *copy = strdup(text);
+  if (!copy) out_of_memory();
+  return copy;
+}
+
+void sk_verify_at(struct sk_verify *v, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(v->where, sizeof v->where, format, arguments);
+  va_end(arguments);
+}
+
+void sk_verify_fail(struct sk_verify *v, const char *format, ...) {
+  if (sk_verify_failed(v)) return;
+  char what[256], message[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(what, sizeof what, format, arguments);
+  va_end(arguments);
+  snprintf(message, sizeof message, "%s%s%s", v->where, v->where[0] ? ": " : "", what);
+  v->result->status = SK_VERIFY_FAILED;
+  v->result->message = copy_text(message);
+}
+
+static void run_on(struct sk_verify *v, const struct sk_verify_case *c, const char *name,
+                   const struct sk_kernel_table *kernels) {
+  v->kernels = kernels;
+  v->result = new_result(v);
+  v->result->group = c->group;
+  v->result->name = copy_text(name);
+  v->result->isa = kernels->isa;
+  v->result->algorithm = c->algorithm;
+  v->random = sk_random_start(v->options->seed, name);
+  v->where[0] = '\0';
+  fault_case = v->result->name;
+  const int number = run_guarded(v, c);
+  if (number != 0) sk_verify_fail(v, "%s (SIG%s)", strsignal(number), sigabbrev_np(number));
+  clean_up_case(v);
+  fault_case = NULL;
+  if (sk_verify_failed(v)) {
+    v->failed++;
+    sk_report_failure(v, v->result);
+  } else {
+    v->passed++;
+  }
+}
+
+void sk_verify_run(struct sk_verify *v, const struct sk_verify_case *c, const char *name_format, ...) {
+  char name[200];
+  va_list arguments;
+  va_start(arguments, name_format);
+  vsnprintf(name, sizeof name, name_format, arguments);
+  va_end(arguments);
+  if (v->filtered && regexec(&v->filter, name, 0, NULL, 0) != 0) return;
+  for (size_t i = 0; i < v->table_count; i++) run_on(v, c, name, v->tables[i]);
+}
+
+/* ---- Arrays of a run ---- */
+
+const void *sk_verify_input(struct sk_verify *v, enum sk_slot slot, const void *model, size_t floats,
+                            enum sk_guard_side side) {
+  float *data = sk_guard_place(&v->slots[slot], floats, side);
+  memcpy(data, model, floats * sizeof(float));
+  v->slots[slot].model = model;
+  return data;
+}
+
+void sk_verify_inputs_unchanged(struct sk_verify *v) {
+  static const char *const names[SK_SLOT_COUNT] = {"x", "weights", "bias", "residual", "offsets", "y", "workspace"};
+  for (size_t i = 0; i < SK_SLOT_COUNT; i++) {
+    char message[160];
+    if (v->slots[i].model == NULL) continue;
+    if (!sk_guard_unchanged(&v->slots[i], message, sizeof message)) sk_verify_fail(v, "%s: %s", names[i], message);
+    v->slots[i].model = NULL;
+  }
+}
+
+float *sk_verify_output(struct sk_verify *v, enum sk_slot slot, size_t floats, enum sk_guard_side side) {
+  return sk_guard_place(&v->slots[slot], floats, side);
+}
+
+void sk_verify_only_wrote(struct sk_verify *v, enum sk_slot slot, const struct sk_region *region) {
+  char message[160];
+  if (!sk_guard_only(&v->slots[slot], region, message, sizeof message)) sk_verify_fail(v, "%s", message);
+}
+
+bool sk_same_bits(float a, float b) {
+  uint32_t a_bits, b_bits;
+  memcpy(&a_bits, &a, sizeof a_bits);
+  memcpy(&b_bits, &b, sizeof b_bits);
+  return a_bits == b_bits || (a != a && b != b);
+}
+
+/* Whether a value is as near to the exact one as it must be; keeps the worst of the case. */
+static bool within_bound(struct sk_verify *v, float got, const struct sk_expected *expected) {
+  if (isnan(expected->exact)) return isnan(got);
+  if (isinf(expected->bound)) return true;
+  if (isinf(expected->exact)) return (double)got == expected->exact;
+  const double error = fabs((double)got - expected->exact);
+  if (!(error <= expected->bound)) return false; /* NaN too */
+  if (error > v->result->max_error) v->result->max_error = error;
+  if (error > expected->bound * v->result->bound_fraction) v->result->bound_fraction = error / expected->bound;
+  return true;
+}
+
+bool sk_verify_value(struct sk_verify *v, float got, const struct sk_expected *expected, const char *name, size_t i,
+                     size_t j, size_t k) {
+  if (sk_is_canary(got)) {
+    sk_verify_fail(v, "%s[%zu][%zu][%zu] was not written", name, i, j, k);
+  } else if (expected->exactly && !sk_same_bits(got, expected->bits)) {
+    sk_verify_fail(v, "%s[%zu][%zu][%zu] = %a, expected the bits of %a", name, i, j, k, (double)got,
+                   (double)expected->bits);
+  } else if (!within_bound(v, got, expected)) {
+    sk_verify_fail(v, "%s[%zu][%zu][%zu] = %.9g, expected %.9g within %.3g, off by %.3g", name, i, j, k, (double)got,
+                   expected->exact, expected->bound, fabs((double)got - expected->exact));
+  } else {
+    return true;
+  }
+  return false;
+}
+
+/* ---- Which ISAs ---- */
+
+static void skip_isa(struct sk_verify *v, sk_isa isa, const char *why, bool required) {
+  char message[160];
+  snprintf(message, sizeof message, "isa %s is %s%s", sk_isa_name(isa), why,
+           required ? ", but SKIPLANE_REQUIRE_ISA asks for it" : ": none of its kernels were checked");
+  struct sk_verify_result *result = new_result(v);
+  *result = (struct sk_verify_result){.group = "isa", .name = copy_text("isa"), .isa = isa};
+  result->status = required ? SK_VERIFY_FAILED : SK_VERIFY_SKIPPED;
+  result->message = copy_text(message);
+  fprintf(stderr, "verify: %s: %s\n", required ? "FAILED" : "SKIPPED", message);
+  *(required ? &v->failed : &v->skipped) += 1;
+}
+
+static bool select_all(struct sk_verify *v, sk_isa required) {
+  for (unsigned i = SK_ISA_AUTO + 1; i < SK_ISA_COUNT; i++) {
+    const sk_isa isa = (sk_isa)i;
+    if (sk_isa_available(isa)) {
+      if (sk_kernels_choose(isa, &v->tables[v->table_count++])) return false;
+    } else if (sk_isa_built(isa) || isa == required) {
+      skip_isa(v, isa, sk_isa_built(isa) ? "built, but not available on this CPU" : "not in this build",
+               isa == required);
+    }
+  }
+  return true;
+}
+
+/* Fill v->tables; returns false, with the error told, if what was asked for cannot be run. */
+static bool select_isas(struct sk_verify *v) {
+  const char *environment = getenv("SKIPLANE_ISA"), *required_name = getenv("SKIPLANE_REQUIRE_ISA");
+  sk_isa required = SK_ISA_AUTO;
+  bool selected = !required_name || !*required_name || sk_isa_parse(required_name, &required) == SK_OK;
+  selected = selected && sk_kernels_choose(SK_ISA_GENERIC, &v->generic) == SK_OK;
+  if (selected && v->options->isa == SK_ISA_AUTO && (!environment || !*environment)) {
+    selected = select_all(v, required);
+  } else if (selected) {
+    selected = sk_kernels_choose(v->options->isa, &v->tables[0]) == SK_OK;
+    v->table_count = 1;
+    if (selected && required && !sk_isa_available(required)) skip_isa(v, required, "not available", true);
+  }
+  if (!selected) fprintf(stderr, "verify: %s\n", sk_error_message());
+  return selected;
+}
+
+/* ---- The whole run ---- */
+
+static bool compile_filter(struct sk_verify *v) {
+  if (!v->options->filter) return true;
+  const int error = regcomp(&v->filter, v->options->filter, REG_EXTENDED | REG_NOSUB);
+  if (error) {
+    char message[120];
+    regerror(error, &v->filter, message, sizeof message);
+    fprintf(stderr, "verify: filter \"%s\": %s\n", v->options->filter, message);
+    return false;
+  }
+  v->filtered = true;
+  return true;
+}
+
+static void run_everything(struct sk_verify *v) {
+  static void (*const subjects[])(struct sk_verify *) = {
+      sk_verify_conv_kernels,        sk_verify_winograd_kernels, sk_verify_pool_kernels, sk_verify_dense_kernels,
+      sk_verify_elementwise_kernels, sk_verify_layout_kernels,   sk_verify_conv_plans,   sk_verify_conv_algebra,
+  };
+  struct sigaction saved[FAULTS];
+  catch_faults(saved);
+  for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
+    subjects[i](v);
+    sk_report_groups(v);
+  }
+  release_faults(saved);
+}
+
+static void release(struct sk_verify *v) {
+  for (size_t i = 0; i < v->result_count; i++) {
+    free((void *)(uintptr_t)v->results[i].name);
+    free(v->results[i].message);
+  }
+  free(v->results);
+  for (size_t i = 0; i < SK_SLOT_COUNT; i++) sk_guard_free(&v->slots[i]);
+  if (v->filtered) regfree(&v->filter);
+}
+
+int sk_verify_main(const struct sk_verify_options *options) {
+  struct sk_verify v = {.options = options, .hardware_fma = sk_cpu_has_fma()};
+  bool ready = compile_filter(&v) && select_isas(&v);
+  if (ready) {
+    sk_report_start(&v);
+    run_everything(&v);
+    sk_report_end(&v);
+    if (v.passed + v.failed == 0) {
+      fprintf(stderr, "verify: no case matches the filter \"%s\"\n", options->filter ? options->filter : "");
+      ready = false;
+    }
+  }
+  release(&v);
+  return ready && v.failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,206 @@
+#include "bench/verify_bounds.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dispatch/cpu.h"
+#include "kernels/winograd_points.h"
+#include "reference/reference.h"
+
+/*
+ * Each rounding multiplies a term by (1 + d), |d| <= u = 2^-24, so that n of them change it by gamma_n = n*u / (1 -
+ * n*u) at most (Higham (2002), "Accuracy and Stability of Numerical Algorithms", lemma 3.1). A result below the normal
+ * range loses up to 2^-150 more at each rounding, whatever its size. ReLU moves no two numbers further apart.
+ */
+double sk_rounding_bound(size_t roundings, double magnitude) {
+  const double nu = (double)roundings * 0x1p-24;
+  return nu / (1 - nu) * magnitude + (double)roundings * 0x1p-150;
+}
+
+/* ---- Chains ---- */
+
+/* Compiled twice, with the instruction and without: a call of fmaf for each term would be 20 times slower. */
+static inline __attribute__((always_inline)) void chain(size_t terms, const float *x, bool per_lane, const float *w,
+                                                        size_t w_step, struct sk_chain *c) {
+  for (size_t t = 0; t < terms; t++, w += w_step) {
+    float lanes[16];
+    for (size_t l = 0; l < 16; l++) lanes[l] = per_lane ? x[t * 16 + l] : x[t];
+    for (size_t l = 0; l < 16; l++) {
+      const double product = (double)lanes[l] * (double)w[l];
+      c->bits[l] = __builtin_fmaf(lanes[l], w[l], c->bits[l]);
+      c->sum[l] += product;
+      c->magnitude[l] += fabs(product);
+    }
+  }
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2,fma"))) static void chain_with_fma(size_t terms, const float *x, bool per_lane,
+                                                               const float *w, size_t w_step, struct sk_chain *c) {
+  if (per_lane) {
+    chain(terms, x, true, w, w_step, c);
+  } else {
+    chain(terms, x, false, w, w_step, c);
+  }
+}
+#endif
+
+void sk_chain_compute(size_t terms, const float *x, bool per_lane, const float *w, size_t w_step, const float *bias,
+                      struct sk_chain *c) {
+  for (size_t l = 0; l < 16; l++) {
+    c->bits[l] = bias ? bias[l] : 0;
+    c->sum[l] = (double)c->bits[l];
+    c->magnitude[l] = fabs(c->sum[l]);
+  }
+#if defined(__x86_64__)
+  static int has_fma = -1; /* remembered: CPUID takes microseconds on a virtual machine */
+  if (has_fma < 0) has_fma = sk_cpu_runs_avx2();
+  if (has_fma) {
+    chain_with_fma(terms, x, per_lane, w, w_step, c);
+    return;
+  }
+#endif
+  chain(terms, x, per_lane, w, w_step, c);
+}
+
+float sk_exact_fma(float a, float b, float c) { return fmaf(a, b, c); }
+
+/* ---- Winograd ---- */
+
+static const double *kernel_points(size_t m) {
+  static const double f2k3[] = {0, SK_F2K3_A, -SK_F2K3_A};
+  static const double f4k3[] = {0, SK_F4K3_A, -SK_F4K3_A, SK_F4K3_B, -SK_F4K3_B};
+  static const double f6k3[] = {0, SK_F6K3_A, -SK_F6K3_A, SK_F6K3_B, -SK_F6K3_B, SK_F6K3_C, -SK_F6K3_C};
+  return m == 2 ? f2k3 : m == 4 ? f4k3 : f6k3;
+}
+
+static bool same_points(const sk_reference_winograd_points *set, size_t m) {
+  const double *points = kernel_points(m);
+  if (set->outputs != m || set->taps != 3) return false;
+  for (size_t i = 0; i < m + 1; i++) {
+    if (fabs(sk_reference_rational_to_double(set->points[i]) - points[i]) > 1e-15) return false;
+  }
+  return true;
+}
+
+bool sk_winograd_exact(size_t m, sk_reference_winograd *winograd) {
+  for (size_t i = 0; i < sk_reference_winograd_point_set_count; i++) {
+    const sk_reference_winograd_points *set = &sk_reference_winograd_point_sets[i];
+    if (!same_points(set, m)) continue;
+    *winograd = sk_reference_winograd_derive(set->outputs, set->taps, set->points);
+    return sk_reference_winograd_is_exact(winograd);
+  }
+  return false;
+}
+
+static void make_absolute(sk_reference_winograd_matrix matrix) {
+  for (size_t i = 0; i < SK_REFERENCE_WINOGRAD_MAX_ALPHA; i++) {
+    for (size_t j = 0; j < SK_REFERENCE_WINOGRAD_MAX_ALPHA; j++) {
+      if (matrix[i][j].numerator < 0) matrix[i][j].numerator = -matrix[i][j].numerator;
+    }
+  }
+}
+
+sk_reference_winograd sk_winograd_absolute(const sk_reference_winograd *winograd) {
+  sk_reference_winograd absolute = *winograd;
+  make_absolute(absolute.output);
+  make_absolute(absolute.filter);
+  make_absolute(absolute.input);
+  return absolute;
+}
+
+/*
+ * Read in winograd_transform.h: in one dimension each element of the tile enters each result once, by one path. On the
+ * longest paths it meets, with alpha = m + 2,
+ *
+ *   F(2,3), alpha 4   input: constant, product, sum                             output: sum, constant, product and sum
+ *   F(4,3), alpha 6   input: constant, sum, constant, product, sum              output: sum, constant, product, sum
+ *   F(6,3), alpha 8   input: constant, sum, sum, constant, product, sum         output: sum, constant, product, 3 sums
+ *
+ * where "constant" is the rounding of a coefficient to float. None exceeds alpha; two dimensions are two passes.
+ */
+size_t sk_winograd_transform_roundings(size_t m) { return 2 * (m + 2); }
+
+enum { MAX_POINTS = SK_REFERENCE_WINOGRAD_MAX_ALPHA * SK_REFERENCE_WINOGRAD_MAX_ALPHA };
+
+/* The padded input's absolute value, zero beyond the padding too. */
+static double absolute_at(const sk_conv_shape *s, const double *plane, size_t row, size_t column) {
+  if (row < s->pad_top || row >= s->pad_top + s->in_height) return 0;
+  if (column < s->pad_left || column >= s->pad_left + s->in_width) return 0;
+  return fabs(plane[(row - s->pad_top) * s->in_width + (column - s->pad_left)]);
+}
+
+/* |G| |g| |G^T| of every kernel: [out_channels][in_channels][MAX_POINTS]. */
+static double *transform_kernels(const sk_reference_winograd *absolute, const sk_conv_shape *s, const double *weights) {
+  const size_t kernels = s->out_channels * s->in_channels;
+  double *u = malloc(kernels * MAX_POINTS * sizeof *u);
+  if (!u) abort();
+  for (size_t i = 0; i < kernels; i++) {
+    double g[9];
+    for (size_t t = 0; t < 9; t++) g[t] = fabs(weights[i * 9 + t]);
+    sk_reference_winograd_filter_2d(absolute, g, u + i * MAX_POINTS);
+  }
+  return u;
+}
+
+/* |B^T| |d| |B| of every channel of one tile: [in_channels][MAX_POINTS]. */
+static void transform_tile(const sk_reference_winograd *absolute, const sk_conv_shape *s, const double *image,
+                           size_t row, size_t column, double *v) {
+  const size_t alpha = absolute->alpha;
+  for (size_t c = 0; c < s->in_channels; c++) {
+    double d[MAX_POINTS];
+    for (size_t p = 0; p < alpha * alpha; p++) {
+      d[p] = absolute_at(s, image + c * s->in_height * s->in_width, row + p / alpha, column + p % alpha);
+    }
+    sk_reference_winograd_input_2d(absolute, d, v + c * MAX_POINTS);
+  }
+}
+
+/* |A^T| (sum over channels of u .* v) |A|: tile[outputs][outputs]. */
+static void tile_magnitude(const sk_reference_winograd *absolute, size_t channels, const double *u, const double *v,
+                           double *tile) {
+  double sums[MAX_POINTS] = {0};
+  const size_t points = absolute->alpha * absolute->alpha;
+  for (size_t c = 0; c < channels; c++) {
+    for (size_t p = 0; p < points; p++) sums[p] += u[c * MAX_POINTS + p] * v[c * MAX_POINTS + p];
+  }
+  sk_reference_winograd_output_2d(absolute, sums, tile);
+}
+
+static void tile_magnitudes(const sk_reference_winograd *absolute, const sk_conv_shape *s, const double *u,
+                            const double *v, size_t row, size_t column, double *magnitude) {
+  size_t height, width;
+  sk_reference_conv_output_size(s, &height, &width);
+  const size_t m = absolute->outputs;
+  for (size_t k = 0; k < s->out_channels; k++) {
+    double tile[MAX_POINTS];
+    tile_magnitude(absolute, s->in_channels, u + k * s->in_channels * MAX_POINTS, v, tile);
+    for (size_t i = 0; i < m && row + i < height; i++) {
+      for (size_t j = 0; j < m && column + j < width; j++) {
+        magnitude[(k * height + row + i) * width + column + j] = tile[i * m + j];
+      }
+    }
+  }
+}
+
+void sk_winograd_magnitude(const sk_reference_winograd *winograd, const sk_conv_shape *s, const double *x,
+                           const double *weights, double *magnitude) {
+  const sk_reference_winograd absolute = sk_winograd_absolute(winograd);
+  size_t height, width;
+  sk_reference_conv_output_size(s, &height, &width);
+  double *u = transform_kernels(&absolute, s, weights);
+  double *v = malloc(s->in_channels * MAX_POINTS * sizeof *v);
+  if (!v) abort();
+  for (size_t n = 0; n < s->batch; n++) {
+    const double *image = x + n * s->in_channels * s->in_height * s->in_width;
+    for (size_t row = 0; row < height; row += winograd->outputs) {
+      for (size_t column = 0; column < width; column += winograd->outputs) {
+        transform_tile(&absolute, s, image, row, column, v);
+        tile_magnitudes(&absolute, s, u, v, row, column, magnitude + n * s->out_channels * height * width);
+      }
+    }
+  }
+  free(v);
+  free(u);
+}

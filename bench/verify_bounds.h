@@ -1,0 +1,47 @@
+/* Oracles and error bounds: what a result must be, and how far from it rounding can carry it. */
+#ifndef SK_BENCH_VERIFY_BOUNDS_H
+#define SK_BENCH_VERIFY_BOUNDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "reference/winograd.h"
+#include "skiplane.h"
+
+/* How far rounding can carry a result in which no term meets more than `roundings` roundings, relative to
+ * `magnitude`, the sum of the absolute values of its terms. */
+double sk_rounding_bound(size_t roundings, double magnitude);
+
+/* The 16 lanes of one chain of fused multiply-adds: as the numerics contract has it, the real sum (in double
+ * precision: exact for small integers), and the sum of absolute values. */
+struct sk_chain {
+  float bits[16];
+  double sum[16], magnitude[16];
+};
+
+/*
+ * Compute chain[l] = fma(x[t], w[t][l], ... fma(x[0], w[0][l], bias[l])), t ascending.
+ *
+ * x: [terms], or [terms][16] where every lane has its own (per_lane); w: w + t*w_step + l; bias: [16] or NULL for
+ * zeros.
+ */
+void sk_chain_compute(size_t terms, const float *x, bool per_lane, const float *w, size_t w_step, const float *bias,
+                      struct sk_chain *chain);
+
+/* a*b + c rounded once, on any machine. */
+float sk_exact_fma(float a, float b, float c);
+
+/* Find the exact matrices of F(m,3) at the kernels' points. False if reference/ has no such set of points. */
+bool sk_winograd_exact(size_t m, sk_reference_winograd *winograd);
+
+/* The same with every entry replaced by its absolute value, which bounds are computed with. */
+sk_reference_winograd sk_winograd_absolute(const sk_reference_winograd *winograd);
+
+/* As sk_reference_winograd_magnitude without bias, which transforms each tile and each kernel only once. */
+void sk_winograd_magnitude(const sk_reference_winograd *winograd, const sk_conv_shape *shape, const double *x,
+                           const double *weights, double *magnitude);
+
+/* Roundings that a term can meet on its way through one transform of F(m,3), down the columns and along the rows. */
+size_t sk_winograd_transform_roundings(size_t m);
+
+#endif

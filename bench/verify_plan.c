@@ -1,0 +1,483 @@
+/* Cases for convolution plans: every algorithm over the layers of the networks and over awkward shapes. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/shapes.h"
+#include "bench/verify_bounds.h"
+#include "bench/verify_internal.h"
+#include "dispatch/conv.h"
+#include "dispatch/size.h"
+#include "reference/reference.h"
+
+/* A run's epilogue is a sum of these. */
+enum { WITH_BIAS = 1, WITH_RESIDUAL = 2, WITH_RELU = 4, VARIANTS = 8 };
+#define DATA (SK_DATA_REALS + 1)
+
+/* One shape, its data and what must come of them, made once and shared by all algorithms and ISAs. */
+struct fixture {
+  char name[120];
+  sk_conv_shape shape;
+  size_t out_height, out_width;
+  size_t in_floats, weight_floats, out_floats, terms;
+  bool ready;
+  float *x[DATA], *weights[DATA], *bias[DATA], *residual[DATA];
+  double *exact[DATA], *magnitude[DATA]; /* of the convolution without its epilogue */
+  double *winograd_magnitude[7];         /* by m, or NULL */
+  sk_algorithm bits_algorithm;           /* whose bits these are */
+  float *bits[DATA][VARIANTS];           /* the generic kernels' results, or NULL */
+};
+
+struct plan_case {
+  struct fixture *fixture;
+  sk_algorithm algorithm;
+};
+
+/* Tile size of a Winograd algorithm; 0 for the others. */
+static size_t winograd_outputs(sk_algorithm algorithm) {
+  switch (algorithm) {
+    case SK_ALGORITHM_WINOGRAD2: return 2;
+    case SK_ALGORITHM_WINOGRAD4: return 4;
+    case SK_ALGORITHM_WINOGRAD6: return 6;
+    default: return 0;
+  }
+}
+
+/* ---- Fixtures ---- */
+
+static void *allocate(size_t count, size_t size) {
+  void *memory = sk_alloc(count * size);
+  if (!memory) {
+    fprintf(stderr, "verify: out of memory\n");
+    exit(1);
+  }
+  return memory;
+}
+
+static double *to_double(const float *x, size_t count) {
+  double *real = allocate(count, sizeof *real);
+  for (size_t i = 0; i < count; i++) real[i] = (double)x[i];
+  return real;
+}
+
+static float *random_array(struct sk_random *random, enum sk_data data, size_t count) {
+  float *values = allocate(count, sizeof *values);
+  sk_random_fill(random, data, values, count);
+  return values;
+}
+
+/* Make the last image of a batch the same as the first: equal images must give equal bits. */
+static void repeat_first_image(float *images, size_t batch, size_t floats) {
+  if (batch > 1) memcpy(images + floats - floats / batch, images, floats / batch * sizeof *images);
+}
+
+static void fill_winograd_magnitudes(struct fixture *f, const double *x, const double *weights) {
+  for (size_t m = 2; m <= 6; m += 2) {
+    sk_reference_winograd winograd;
+    if (!sk_winograd_exact(m, &winograd)) continue;
+    f->winograd_magnitude[m] = allocate(f->out_floats, sizeof(double));
+    sk_winograd_magnitude(&winograd, &f->shape, x, weights, f->winograd_magnitude[m]);
+  }
+}
+
+static bool takes_winograd(const sk_conv_shape *shape) {
+  sk_algorithm chosen;
+  return sk_conv_choose(shape, SK_ALGORITHM_WINOGRAD2, &chosen) == SK_OK;
+}
+
+static void fill_fixture(struct fixture *f, struct sk_random *random, enum sk_data data) {
+  const size_t batch = f->shape.batch;
+  f->x[data] = random_array(random, data, f->in_floats);
+  f->weights[data] = random_array(random, data, f->weight_floats);
+  f->bias[data] = random_array(random, data, f->shape.out_channels);
+  f->residual[data] = random_array(random, data, f->out_floats);
+  repeat_first_image(f->x[data], batch, f->in_floats);
+  repeat_first_image(f->residual[data], batch, f->out_floats);
+  double *x = to_double(f->x[data], f->in_floats), *weights = to_double(f->weights[data], f->weight_floats);
+  f->exact[data] = allocate(f->out_floats, sizeof(double));
+  f->magnitude[data] = allocate(f->out_floats, sizeof(double));
+  sk_reference_conv(&f->shape, x, weights, NULL, f->exact[data], f->magnitude[data]);
+  if (data == SK_DATA_REALS && takes_winograd(&f->shape)) fill_winograd_magnitudes(f, x, weights);
+  sk_free(x);
+  sk_free(weights);
+}
+
+static void prepare_fixture(const struct sk_verify *v, struct fixture *f) {
+  const sk_conv_shape *s = &f->shape;
+  if (f->ready) return;
+  f->ready = true;
+  sk_reference_conv_output_size(s, &f->out_height, &f->out_width);
+  f->terms = s->in_channels / s->groups * s->kernel_height * s->kernel_width;
+  f->in_floats = s->batch * s->in_channels * s->in_height * s->in_width;
+  f->weight_floats = s->out_channels * f->terms;
+  f->out_floats = s->batch * s->out_channels * f->out_height * f->out_width;
+  struct sk_random random = sk_random_start(v->options->seed, f->name);
+  for (enum sk_data data = 0; data < DATA; data++) fill_fixture(f, &random, data);
+}
+
+static void forget_bits(struct fixture *f) {
+  for (size_t i = 0; i < (size_t)DATA * VARIANTS; i++) {
+    sk_free(f->bits[i / VARIANTS][i % VARIANTS]);
+    f->bits[i / VARIANTS][i % VARIANTS] = NULL;
+  }
+}
+
+static void free_fixture(struct fixture *f) {
+  forget_bits(f);
+  for (size_t data = 0; data < DATA; data++) {
+    sk_free(f->x[data]);
+    sk_free(f->weights[data]);
+    sk_free(f->bias[data]);
+    sk_free(f->residual[data]);
+    sk_free(f->exact[data]);
+    sk_free(f->magnitude[data]);
+  }
+  for (size_t m = 0; m < 7; m++) sk_free(f->winograd_magnitude[m]);
+}
+
+/* ---- One run ---- */
+
+struct run {
+  struct fixture *fixture;
+  sk_conv_options options;
+  enum sk_data data;
+  unsigned variant;
+  enum sk_guard_side side;
+};
+
+static struct run make_run(struct fixture *f, sk_isa isa, sk_algorithm algorithm, int threads, enum sk_data data,
+                           unsigned variant) {
+  return (struct run){.fixture = f,
+                      .options = {.isa = isa,
+                                  .algorithm = algorithm,
+                                  .threads = threads,
+                                  .residual = (variant & WITH_RESIDUAL) != 0,
+                                  .relu = (variant & WITH_RELU) != 0},
+                      .data = data,
+                      .variant = variant,
+                      .side = threads == 1 && variant == VARIANTS - 1 ? SK_GUARD_AFTER : SK_GUARD_BEFORE};
+}
+
+static void announce(struct sk_verify *v, const struct run *r, const char *call) {
+  sk_verify_at(v, "%s, %s, %d threads%s%s%s, guard %s", call, sk_data_name(r->data), r->options.threads,
+               r->variant & WITH_BIAS ? ", bias" : "", r->variant & WITH_RESIDUAL ? ", residual" : "",
+               r->variant & WITH_RELU ? ", relu" : "", r->side == SK_GUARD_AFTER ? "after" : "before");
+}
+
+static const float *run_bias(const struct run *r) { return r->variant & WITH_BIAS ? r->fixture->bias[r->data] : NULL; }
+
+/* The bits that the generic kernels give, computed when first asked for. NULL, and a failure, if they cannot. */
+static const float *generic_bits(struct sk_verify *v, const struct run *r) {
+  struct fixture *f = r->fixture;
+  if (f->bits_algorithm != r->options.algorithm) forget_bits(f);
+  f->bits_algorithm = r->options.algorithm;
+  float **bits = &f->bits[r->data][r->variant];
+  if (*bits) return *bits;
+  sk_conv_options options = r->options;
+  options.isa = SK_ISA_GENERIC;
+  options.threads = 1;
+  if (sk_conv_create(&v->plan, &f->shape, f->weights[r->data], run_bias(r), &options)) {
+    sk_verify_fail(v, "sk_conv_create for generic: %s", sk_error_message());
+    return NULL;
+  }
+  const size_t mark = v->scratch_count;
+  float *y = allocate(f->out_floats, sizeof *y);
+  void *workspace = sk_verify_scratch(v, sk_conv_workspace_bytes(v->plan));
+  sk_conv_run(v->plan, f->x[r->data], options.residual ? f->residual[r->data] : NULL, y, workspace);
+  *bits = y;
+  sk_verify_release(v, mark);
+  sk_conv_destroy(v->plan);
+  v->plan = NULL;
+  return *bits;
+}
+
+/*
+ * What element `at` must be. Roundings of a term: direct and gemm, one for each product of its sum at most; Winograd,
+ * both transforms, one for the filter's (in double, rounded once: counted twice), and one for each channel; then bias
+ * and residual.
+ */
+static struct sk_expected expect(const struct run *r, const float *bits, size_t at) {
+  const struct fixture *f = r->fixture;
+  const size_t m = winograd_outputs(r->options.algorithm);
+  const size_t channel = at / (f->out_height * f->out_width) % f->shape.out_channels;
+  const double bias = r->variant & WITH_BIAS ? (double)f->bias[r->data][channel] : 0;
+  const double residual = r->variant & WITH_RESIDUAL ? (double)f->residual[r->data][at] : 0;
+  const double magnitude = (m ? f->winograd_magnitude[m] : f->magnitude[r->data])[at] + fabs(bias) + fabs(residual);
+  const size_t roundings = m ? 2 * sk_winograd_transform_roundings(m) + 2 + f->shape.in_channels + 2 : f->terms + 2;
+  struct sk_expected e = {.exactly = bits != NULL,
+                          .bits = bits ? bits[at] : 0,
+                          .exact = f->exact[r->data][at] + bias + residual,
+                          .bound = r->data == SK_DATA_INTEGERS ? 0 : sk_rounding_bound(roundings, magnitude)};
+  if ((r->variant & WITH_RELU) && e.exact < 0) e.exact = 0;
+  return e;
+}
+
+/* The bits of gemm are the BLAS's: nothing to compare them with. */
+static void check_outputs(struct sk_verify *v, const struct run *r, size_t batch, const float *y) {
+  const struct fixture *f = r->fixture;
+  const bool gemm = r->options.algorithm == SK_ALGORITHM_GEMM;
+  const float *bits = gemm ? NULL : generic_bits(v, r);
+  const size_t area = f->out_height * f->out_width, image = f->out_floats / f->shape.batch;
+  for (size_t at = 0; at < batch * image && !sk_verify_failed(v); at++) {
+    const struct sk_expected expected = expect(r, bits, at);
+    sk_verify_value(v, y[at], &expected, "y", at / area, at % area / f->out_width, at % f->out_width);
+  }
+  if (!gemm && batch > 1 && batch == f->shape.batch && memcmp(y, y + (batch - 1) * image, image * sizeof *y)) {
+    sk_verify_fail(v, "equal images at the ends of a batch of %zu give different bits", batch);
+  }
+}
+
+static bool create_plan(struct sk_verify *v, const struct run *r, enum sk_layout layout, bool tensors) {
+  const struct fixture *f = r->fixture;
+  const float *weights = f->weights[r->data], *bias = run_bias(r);
+  const sk_status status = tensors ? sk_conv_plan(&v->plan, &f->shape, weights, bias, &r->options, layout)
+                                   : sk_conv_create(&v->plan, &f->shape, weights, bias, &r->options);
+  if (status) {
+    sk_verify_fail(v, "making the plan: %s", sk_error_message());
+  } else if (sk_conv_isa(v->plan) != r->options.isa || sk_conv_algorithm(v->plan) != r->options.algorithm) {
+    sk_verify_fail(v, "the plan chose isa %s, algorithm %s", sk_isa_name(sk_conv_isa(v->plan)),
+                   sk_algorithm_name(sk_conv_algorithm(v->plan)));
+  }
+  return !sk_verify_failed(v);
+}
+
+static void destroy_plan(struct sk_verify *v) {
+  sk_conv_destroy(v->plan);
+  v->plan = NULL;
+}
+
+static float *place_workspace(struct sk_verify *v, size_t bytes, enum sk_guard_side side) {
+  return sk_verify_output(v, SK_SLOT_WORKSPACE, sk_size_round_up(bytes, SK_ALIGNMENT) / sizeof(float), side);
+}
+
+static void check_ends(struct sk_verify *v, enum sk_slot slot) {
+  const struct sk_region all = {.planes = 1, .rows = 1, .row_floats = v->slots[slot].floats};
+  sk_verify_only_wrote(v, slot, &all);
+}
+
+/* ---- On plain arrays ---- */
+
+static void run_plain(struct sk_verify *v, const struct run *r) {
+  const struct fixture *f = r->fixture;
+  announce(v, r, "sk_conv_run");
+  const size_t mark = v->scratch_count;
+  if (!create_plan(v, r, SK_LAYOUT_NCHW16C, false)) return;
+  void *workspace = place_workspace(v, sk_conv_workspace_bytes(v->plan), r->side);
+  float *y = sk_verify_output(v, SK_SLOT_Y, f->out_floats, r->side);
+  const float *x = sk_verify_input(v, SK_SLOT_X, f->x[r->data], f->in_floats, r->side), *residual = NULL;
+  if (r->options.residual && r->options.threads > 1) {
+    residual = memcpy(y, f->residual[r->data], f->out_floats * sizeof *y);
+  } else if (r->options.residual) {
+    residual = sk_verify_input(v, SK_SLOT_RESIDUAL, f->residual[r->data], f->out_floats, r->side);
+  }
+  if (sk_conv_run(v->plan, x, residual, y, workspace)) sk_verify_fail(v, "sk_conv_run: %s", sk_error_message());
+  destroy_plan(v);
+  check_ends(v, SK_SLOT_WORKSPACE);
+  check_ends(v, SK_SLOT_Y);
+  sk_verify_inputs_unchanged(v);
+  check_outputs(v, r, f->shape.batch, y);
+  sk_verify_release(v, mark);
+}
+
+/* ---- On tensors ---- */
+
+static size_t tensor_floats(const struct sk_tensor *t, size_t batch) { return batch * sk_tensor_image(t); }
+
+/* Copy plain images to a tensor by the reference's rules, not by the kernels under test. */
+static float *tensor_model(struct sk_verify *v, const struct sk_tensor *t, size_t batch, const float *plain) {
+  const size_t floats = sk_size_round_up(tensor_floats(t, batch), SK_BLOCK);
+  float *model = sk_verify_floats(v, floats);
+  if (t->layout == SK_LAYOUT_NCHW16C) {
+    sk_reference_nchw_to_nchw16c(batch, t->channels, t->height, t->width, t->halo, plain, model);
+    return model;
+  }
+  memset(model, 0, floats * sizeof *model);
+  struct sk_tensor copy = *t;
+  copy.data = model;
+  for (size_t i = 0; i < batch * t->channels * t->height; i++) {
+    const size_t plane = i / t->height;
+    memcpy(sk_tensor_at(&copy, plane / t->channels, plane % t->channels) + i % t->height * sk_tensor_row(t),
+           plain + i * t->width, t->width * sizeof *model);
+  }
+  return model;
+}
+
+static void place_tensor(struct sk_verify *v, enum sk_slot slot, struct sk_tensor *t, size_t batch, const float *plain,
+                         enum sk_guard_side side) {
+  const float *model = tensor_model(v, t, batch, plain);
+  const size_t floats = sk_size_round_up(tensor_floats(t, batch), SK_BLOCK);
+  /* Tensors have no const; sk_verify_inputs_unchanged sees to it. */
+  t->data = (float *)(uintptr_t)sk_verify_input(v, slot, model, floats, side);
+}
+
+/* Everything of an output tensor is defined: the channels, zeros in the halo, zeros in the lanes without a channel. */
+static void check_output_tensor(struct sk_verify *v, const struct run *r, const struct sk_tensor *t, size_t batch) {
+  const struct fixture *f = r->fixture;
+  float *plain = sk_verify_floats(v, f->out_floats);
+  sk_reference_nchw16c_to_nchw(batch, t->channels, t->height, t->width, t->halo, t->data, plain);
+  check_outputs(v, r, batch, plain);
+  if (sk_verify_failed(v)) return;
+  float *model = sk_verify_floats(v, tensor_floats(t, batch));
+  sk_reference_nchw_to_nchw16c(batch, t->channels, t->height, t->width, t->halo, plain, model);
+  for (size_t i = 0; i < tensor_floats(t, batch); i++) {
+    if (t->data[i] == model[i]) continue;
+    sk_verify_fail(v, "float %zu of the output tensor (halo or unused lane) is %.9g, expected 0", i,
+                   (double)t->data[i]);
+    return;
+  }
+}
+
+/* Fewer images than planned, and halos that are no larger than they must be, or are. */
+static void run_tensors(struct sk_verify *v, const struct run *r, enum sk_layout layout) {
+  const struct fixture *f = r->fixture;
+  const sk_conv_shape *s = &f->shape;
+  const size_t mark = v->scratch_count, batch = s->batch > 1 ? s->batch - 1 : 1, extra = r->side == SK_GUARD_AFTER;
+  const bool in_place = r->variant & WITH_RELU;
+  announce(v, r, layout == SK_LAYOUT_NCHW ? "sk_conv_run_tensor, planar" : "sk_conv_run_tensor");
+  if (!create_plan(v, r, layout, true)) return;
+  struct sk_tensor x = {NULL, layout, s->in_channels, s->in_height, s->in_width, sk_conv_halo(s) + extra};
+  struct sk_tensor y = {NULL, SK_LAYOUT_NCHW16C, s->out_channels, f->out_height, f->out_width, 2 * extra};
+  struct sk_tensor residual = y;
+  place_tensor(v, SK_SLOT_X, &x, batch, f->x[r->data], r->side);
+  y.data = sk_verify_output(v, SK_SLOT_Y, tensor_floats(&y, batch), r->side);
+  if (!in_place) residual.halo = 3;
+  if (r->options.residual && in_place) {
+    residual.data = y.data;
+    const float *model = tensor_model(v, &y, batch, f->residual[r->data]);
+    memcpy(y.data, model, tensor_floats(&y, batch) * sizeof *model);
+  } else if (r->options.residual) {
+    place_tensor(v, SK_SLOT_RESIDUAL, &residual, batch, f->residual[r->data], r->side);
+  }
+  void *workspace = place_workspace(v, sk_conv_tensor_workspace_bytes(v->plan), r->side);
+  sk_conv_run_tensor(v->plan, batch, &x, r->options.residual ? &residual : NULL, &y, workspace);
+  destroy_plan(v);
+  check_ends(v, SK_SLOT_WORKSPACE);
+  check_ends(v, SK_SLOT_Y);
+  sk_verify_inputs_unchanged(v);
+  check_output_tensor(v, r, &y, batch);
+  sk_verify_release(v, mark);
+}
+
+/* ---- Cases ---- */
+
+/* Two threads must give the bits of one, which the generic kernels gave. By default they run once in a case: waiting
+ * for each other takes them longer than the work. */
+static void run_variant(struct sk_verify *v, const struct plan_case *c, enum sk_data data, unsigned variant) {
+  const bool twice = sk_verify_exhaustive(v) || (data == SK_DATA_REALS && variant == VARIANTS - 1);
+  for (int threads = 1; threads <= (twice ? 2 : 1) && !sk_verify_failed(v); threads++) {
+    struct run r = make_run(c->fixture, v->kernels->isa, c->algorithm, threads, data, variant);
+    run_plain(v, &r);
+    if (!sk_verify_failed(v)) run_tensors(v, &r, SK_LAYOUT_NCHW16C);
+    const bool planar = c->algorithm == SK_ALGORITHM_DIRECT && sk_conv_takes_planar(&c->fixture->shape);
+    if (planar && !sk_verify_failed(v)) run_tensors(v, &r, SK_LAYOUT_NCHW);
+  }
+}
+
+/* Winograd's filters are no integers, so it has no exact sums: reals only. */
+static void plan_case(struct sk_verify *v, const void *parameters) {
+  const struct plan_case *c = parameters;
+  const size_t m = winograd_outputs(c->algorithm);
+  prepare_fixture(v, c->fixture);
+  if (m && !c->fixture->winograd_magnitude[m]) {
+    sk_verify_fail(v, "no exact matrices for F(%zu,3)", m);
+    return;
+  }
+  for (enum sk_data data = m ? SK_DATA_REALS : SK_DATA_INTEGERS; data < DATA; data++) {
+    for (unsigned variant = VARIANTS; variant-- > 0;) {
+      /* By default everything at once, and one of the other combinations in turn. */
+      const bool chosen = variant == VARIANTS - 1 || variant == (c->fixture->out_floats + data) % (VARIANTS - 1);
+      if ((chosen || sk_verify_exhaustive(v)) && !sk_verify_failed(v)) run_variant(v, c, data, variant);
+    }
+  }
+}
+
+static const sk_algorithm algorithms[] = {SK_ALGORITHM_DIRECT, SK_ALGORITHM_WINOGRAD2, SK_ALGORITHM_WINOGRAD4,
+                                          SK_ALGORITHM_WINOGRAD6, SK_ALGORITHM_GEMM};
+enum { ALGORITHMS = sizeof algorithms / sizeof algorithms[0] };
+
+static const char *plan_group(sk_algorithm algorithm) {
+  static const char *const groups[SK_ALGORITHM_COUNT] = {"",
+                                                         "conv plan, direct",
+                                                         "conv plan, winograd2",
+                                                         "conv plan, winograd4",
+                                                         "conv plan, winograd6",
+                                                         "conv plan, gemm"};
+  return groups[algorithm];
+}
+
+static void run_shape(struct sk_verify *v, sk_algorithm algorithm, struct fixture *fixture) {
+  sk_algorithm chosen;
+  if (sk_conv_choose(&fixture->shape, algorithm, &chosen)) return; /* does not apply, or is not built */
+  const struct plan_case parameters = {fixture, algorithm};
+  const struct sk_verify_case c = {plan_group(algorithm), sk_algorithm_name(algorithm), plan_case, &parameters};
+  sk_verify_run(v, &c, "conv/%s/%s", sk_algorithm_name(algorithm), fixture->name);
+}
+
+/* Shrink a layer to what a naive reference can do in a moment: its channels, tails and strides matter, not its area. */
+static sk_conv_shape reduced(sk_conv_shape s, bool exhaustive) {
+  const size_t channels = exhaustive ? 512 : s.kernel_height == 1 ? 192 : 96, area = exhaustive ? 29 : 13;
+  if (s.groups == 1) {
+    s.in_channels = sk_size_min(s.in_channels, channels);
+    s.out_channels = sk_size_min(s.out_channels, channels);
+  } else if (s.in_channels > channels && !exhaustive) {
+    s.groups /= s.in_channels / 128 > 1 ? s.in_channels / 128 : 1; /* the channels of a group stay */
+    s.in_channels = s.out_channels = 128;
+  }
+  s.in_height = sk_size_min(s.in_height, area * s.stride_height);
+  s.in_width = sk_size_min(s.in_width, (area - 2) * s.stride_width + 1);
+  return s;
+}
+
+/* batch, in channels, height, width, out channels, kernel, stride, dilation, padding top bottom left right, groups */
+static const sk_conv_shape awkward_shapes[] = {
+    {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},       {1, 1, 1, 1, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 3, 5, 7, 10, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},      {2, 10, 9, 5, 17, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 17, 13, 11, 24, 3, 3, 1, 1, 1, 1, 0, 0, 0, 0, 1},   {3, 24, 6, 8, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 16, 7, 7, 1000, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},   {1, 1001, 3, 2, 17, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+    {1, 1000, 3, 3, 10, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},   {1, 33, 4, 4, 31, 3, 3, 1, 1, 1, 1, 2, 1, 0, 2, 1},
+    {2, 20, 8, 9, 40, 3, 3, 1, 1, 1, 1, 0, 2, 3, 1, 1},     {1, 48, 14, 14, 48, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 32, 29, 31, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},   {3, 16, 7, 7, 33, 3, 3, 1, 1, 1, 1, 2, 2, 2, 2, 1},
+    {1, 8, 1, 40, 8, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},      {1, 8, 40, 1, 8, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 17, 9, 10, 17, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1},    {2, 24, 10, 9, 20, 3, 3, 2, 1, 1, 1, 0, 1, 1, 0, 1},
+    {1, 10, 11, 12, 33, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1},   {1, 16, 9, 9, 16, 3, 3, 1, 3, 2, 2, 2, 2, 2, 2, 1},
+    {2, 18, 12, 10, 18, 3, 3, 1, 1, 2, 1, 2, 2, 1, 1, 1},   {1, 5, 13, 13, 7, 3, 3, 2, 2, 2, 2, 1, 2, 3, 0, 1},
+    {1, 3, 23, 21, 64, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3, 1},    {2, 4, 12, 15, 20, 7, 7, 2, 2, 1, 1, 2, 3, 3, 2, 1},
+    {1, 3, 14, 14, 18, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2, 1},    {1, 2, 17, 16, 34, 4, 4, 3, 3, 1, 1, 0, 1, 2, 1, 1},
+    {1, 1, 28, 28, 6, 5, 5, 1, 1, 1, 1, 0, 0, 0, 0, 1},     {1, 20, 6, 30, 20, 1, 7, 1, 1, 1, 1, 0, 0, 3, 3, 1},
+    {1, 20, 30, 6, 20, 7, 1, 1, 1, 1, 1, 3, 3, 0, 0, 1},    {1, 19, 8, 11, 35, 2, 5, 1, 1, 1, 2, 1, 0, 4, 4, 1},
+    {2, 31, 6, 7, 32, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0, 1},     {1, 32, 6, 7, 31, 1, 1, 1, 1, 1, 1, 1, 2, 0, 1, 1},
+    {3, 40, 5, 5, 50, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},     {1, 64, 1, 1, 100, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+    {2, 15, 5, 6, 15, 1, 1, 3, 2, 1, 1, 0, 0, 0, 0, 1},     {1, 9, 4, 4, 20, 4, 4, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+    {1, 4, 7, 9, 6, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2},       {2, 9, 8, 7, 12, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 3},
+    {1, 34, 6, 6, 38, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 2},     {1, 32, 7, 5, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2},
+    {2, 48, 6, 9, 96, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 3},     {1, 64, 5, 5, 128, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 4},
+    {1, 128, 7, 6, 128, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 32},  {1, 256, 6, 7, 256, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 32},
+    {2, 16, 8, 8, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 16},    {1, 35, 9, 10, 35, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 35},
+    {1, 20, 11, 9, 20, 5, 5, 1, 1, 2, 2, 4, 3, 2, 4, 20},   {1, 7, 9, 9, 21, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 7},
+    {3, 40, 5, 6, 24, 3, 3, 1, 2, 1, 1, 0, 1, 1, 1, 8},     {1, 18, 8, 9, 6, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 6},
+    {1, 128, 12, 12, 128, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {1, 16, 30, 62, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+};
+
+static void name_shape(struct fixture *f) {
+  const sk_conv_shape *s = &f->shape;
+  snprintf(f->name, sizeof f->name, "n%zu-c%zu-%zux%zu-o%zu-k%zux%zu-s%zux%zu-d%zux%zu-p%zu-%zu-%zu-%zu-g%zu", s->batch,
+           s->in_channels, s->in_height, s->in_width, s->out_channels, s->kernel_height, s->kernel_width,
+           s->stride_height, s->stride_width, s->dilation_height, s->dilation_width, s->pad_top, s->pad_bottom,
+           s->pad_left, s->pad_right, s->groups);
+}
+
+void sk_verify_conv_plans(struct sk_verify *v) {
+  const size_t awkward = sizeof awkward_shapes / sizeof awkward_shapes[0];
+  for (size_t i = 0; i < sk_layer_shape_count + awkward; i++) {
+    struct fixture fixture = {0};
+    if (i < sk_layer_shape_count) {
+      fixture.shape = reduced(sk_layer_shapes[i].shape, sk_verify_exhaustive(v));
+      snprintf(fixture.name, sizeof fixture.name, "%s", sk_layer_shapes[i].name);
+    } else {
+      fixture.shape = awkward_shapes[i - sk_layer_shape_count];
+      name_shape(&fixture);
+    }
+    for (size_t a = 0; a < ALGORITHMS; a++) run_shape(v, algorithms[a], &fixture);
+    free_fixture(&fixture);
+  }
+}

@@ -1,0 +1,308 @@
+/* Cases for the Winograd transforms: each against its exact matrices, and against the bits of the generic kernels. */
+#include <math.h>
+#include <string.h>
+
+#include "bench/verify_bounds.h"
+#include "bench/verify_internal.h"
+
+enum { MAX_ALPHA = SK_REFERENCE_WINOGRAD_MAX_ALPHA, MAX_POINTS = MAX_ALPHA * MAX_ALPHA };
+
+struct winograd_case {
+  size_t m;
+  size_t rows, columns; /* of the tile that exist */
+  sk_reference_winograd exact, absolute;
+};
+
+static const char *side_name(enum sk_guard_side side) {
+  return side == SK_GUARD_AFTER ? "guard after" : "guard before";
+}
+
+/* Whether transforms of small integers are exact in float: entries with few bits. */
+static bool has_few_bits(const sk_reference_winograd_matrix matrix) {
+  for (size_t i = 0; i < MAX_POINTS; i++) {
+    const int64_t denominator = matrix[i / MAX_ALPHA][i % MAX_ALPHA].denominator;
+    if (denominator > 64 || (denominator & (denominator - 1)) != 0) return false;
+  }
+  return true;
+}
+
+/* ---- Input transform ---- */
+
+static sk_winograd_input_fn *input_kernel(const struct sk_kernel_table *k, size_t m) {
+  return m == 2 ? k->winograd_input_f2k3 : m == 4 ? k->winograd_input_f4k3 : k->winograd_input_f6k3;
+}
+
+struct input_model {
+  const struct winograd_case *c;
+  enum sk_data data;
+  float x[MAX_POINTS][SK_BLOCK];    /* rows x columns of it exist, the rest is zero */
+  float bits[MAX_POINTS][SK_BLOCK]; /* what the generic kernel makes of it */
+  double exact[SK_BLOCK][MAX_POINTS], magnitude[SK_BLOCK][MAX_POINTS];
+};
+
+static void input_exact(const sk_reference_winograd *winograd, const struct input_model *model, size_t lane,
+                        bool absolute, double *v) {
+  const size_t points = winograd->alpha * winograd->alpha;
+  double d[MAX_POINTS];
+  for (size_t p = 0; p < points; p++) {
+    const double value = (double)model->x[p][lane];
+    d[p] = absolute ? fabs(value) : value;
+  }
+  sk_reference_winograd_input_2d(winograd, d, v);
+}
+
+static void make_input_model(struct sk_verify *v, const struct winograd_case *c, enum sk_data data,
+                             struct input_model *model) {
+  const size_t alpha = c->m + 2;
+  *model = (struct input_model){.c = c, .data = data};
+  for (size_t p = 0; p < alpha * alpha; p++) {
+    if (p / alpha < c->rows && p % alpha < c->columns) sk_random_fill(&v->random, data, model->x[p], SK_BLOCK);
+  }
+  const struct sk_winograd_input_args args = {.x = model->x[0],
+                                              .x_row = alpha * SK_BLOCK,
+                                              .rows = c->rows,
+                                              .columns = c->columns,
+                                              .v = model->bits[0],
+                                              .v_point = SK_BLOCK};
+  input_kernel(v->generic, c->m)(&args);
+  for (size_t l = 0; l < SK_BLOCK; l++) {
+    input_exact(&c->exact, model, l, false, model->exact[l]);
+    input_exact(&c->absolute, model, l, true, model->magnitude[l]);
+  }
+}
+
+static void check_input(struct sk_verify *v, const struct input_model *model,
+                        const struct sk_winograd_input_args *args) {
+  const size_t points = (model->c->m + 2) * (model->c->m + 2), roundings = sk_winograd_transform_roundings(model->c->m);
+  const bool exact = model->data == SK_DATA_INTEGERS && has_few_bits(model->c->exact.input);
+  const struct sk_region region = {1, 0, points, args->v_point, SK_BLOCK};
+  for (size_t p = 0; p < points; p++) {
+    for (size_t l = 0; l < SK_BLOCK; l++) {
+      const double bound = exact ? 0 : sk_rounding_bound(roundings, model->magnitude[l][p]);
+      const struct sk_expected expected = {model->bits[p][l], true, model->exact[l][p], bound};
+      if (!sk_verify_value(v, args->v[p * args->v_point + l], &expected, "v", p / (model->c->m + 2),
+                           p % (model->c->m + 2), l)) {
+        return;
+      }
+    }
+  }
+  sk_verify_only_wrote(v, SK_SLOT_Y, &region);
+  sk_verify_inputs_unchanged(v);
+}
+
+static void run_input(struct sk_verify *v, const struct input_model *model, size_t v_point, enum sk_guard_side side) {
+  const struct winograd_case *c = model->c;
+  const size_t mark = v->scratch_count, alpha = c->m + 2, x_row = (c->columns + 3) * SK_BLOCK;
+  const size_t floats = (c->rows - 1) * x_row + c->columns * SK_BLOCK;
+  float *x = sk_verify_floats(v, floats);
+  sk_fill_canaries(x, floats);
+  for (size_t i = 0; i < c->rows; i++) {
+    memcpy(x + i * x_row, model->x[i * alpha], c->columns * SK_BLOCK * sizeof(float));
+  }
+  sk_verify_at(v, "%s, point stride %zu, %s", sk_data_name(model->data), v_point, side_name(side));
+  const struct sk_winograd_input_args args = {
+      .x = sk_verify_input(v, SK_SLOT_X, x, floats, side),
+      .x_row = x_row,
+      .rows = c->rows,
+      .columns = c->columns,
+      .v = sk_verify_output(v, SK_SLOT_Y, (alpha * alpha - 1) * v_point + SK_BLOCK, side),
+      .v_point = v_point,
+  };
+  input_kernel(v->kernels, c->m)(&args);
+  check_input(v, model, &args);
+  sk_verify_release(v, mark);
+}
+
+static void input_case(struct sk_verify *v, const void *parameters) {
+  for (enum sk_data data = SK_DATA_INTEGERS; data <= SK_DATA_REALS; data++) {
+    struct input_model model;
+    make_input_model(v, parameters, data, &model);
+    for (enum sk_guard_side side = 0; side < SK_GUARD_SIDES && !sk_verify_failed(v); side++) {
+      run_input(v, &model, SK_BLOCK, side);
+      run_input(v, &model, 5 * SK_BLOCK, side);
+    }
+  }
+}
+
+/* ---- Output transform ---- */
+
+static sk_winograd_output_fn *output_kernel(const struct sk_kernel_table *k, size_t m) {
+  return m == 2 ? k->winograd_output_f2k3 : m == 4 ? k->winograd_output_f4k3 : k->winograd_output_f6k3;
+}
+
+enum residual_kind { RESIDUAL_NONE, RESIDUAL_SEPARATE, RESIDUAL_IN_PLACE, RESIDUAL_KINDS };
+
+struct output_model {
+  const struct winograd_case *c;
+  enum sk_data data;
+  enum residual_kind residual_kind;
+  bool relu;
+  float t[MAX_POINTS][SK_BLOCK];
+  float bias[SK_BLOCK];
+  float residual[MAX_POINTS][SK_BLOCK]; /* [m][m] */
+  float bits[MAX_POINTS][SK_BLOCK];     /* [m][m] */
+  double exact[SK_BLOCK][MAX_POINTS], magnitude[SK_BLOCK][MAX_POINTS];
+};
+
+/* The exact outputs of a lane with bias and residual, or the sum of their terms' absolute values. */
+static void output_exact(const sk_reference_winograd *winograd, const struct output_model *model, size_t lane,
+                         bool absolute, double *y) {
+  const size_t points = winograd->alpha * winograd->alpha, outputs = winograd->outputs * winograd->outputs;
+  double t[MAX_POINTS];
+  for (size_t p = 0; p < points; p++) {
+    const double value = (double)model->t[p][lane];
+    t[p] = absolute ? fabs(value) : value;
+  }
+  sk_reference_winograd_output_2d(winograd, t, y);
+  for (size_t p = 0; p < outputs; p++) {
+    const double bias = (double)model->bias[lane];
+    const double residual = model->residual_kind == RESIDUAL_NONE ? 0 : (double)model->residual[p][lane];
+    y[p] += absolute ? fabs(bias) + fabs(residual) : bias + residual;
+    if (model->relu && y[p] < 0) y[p] = 0;
+  }
+}
+
+static void make_output_model(struct sk_verify *v, const struct winograd_case *c, enum sk_data data, size_t epilogue,
+                              struct output_model *model) {
+  const size_t m = c->m, alpha = m + 2;
+  *model = (struct output_model){.c = c, .data = data};
+  model->residual_kind = (enum residual_kind)(epilogue % RESIDUAL_KINDS);
+  model->relu = epilogue / RESIDUAL_KINDS % 2 == 1;
+  sk_random_fill(&v->random, data, model->t[0], alpha * alpha * SK_BLOCK);
+  sk_random_fill(&v->random, data, model->bias, SK_BLOCK);
+  sk_random_fill(&v->random, data, model->residual[0], m * m * SK_BLOCK);
+  const struct sk_winograd_output_args args = {
+      .t = model->t[0],
+      .t_point = SK_BLOCK,
+      .bias = model->bias,
+      .residual = model->residual_kind == RESIDUAL_NONE ? NULL : model->residual[0],
+      .residual_row = m * SK_BLOCK,
+      .y = model->bits[0],
+      .y_row = m * SK_BLOCK,
+      .rows = c->rows,
+      .columns = c->columns,
+      .relu = model->relu,
+  };
+  output_kernel(v->generic, m)(&args);
+  for (size_t l = 0; l < SK_BLOCK; l++) {
+    output_exact(&c->exact, model, l, false, model->exact[l]);
+    output_exact(&c->absolute, model, l, true, model->magnitude[l]);
+  }
+}
+
+static void check_output(struct sk_verify *v, const struct output_model *model,
+                         const struct sk_winograd_output_args *args) {
+  const size_t m = model->c->m, roundings = sk_winograd_transform_roundings(m) + 2; /* bias, residual */
+  const bool exact = model->data == SK_DATA_INTEGERS && has_few_bits(model->c->exact.output);
+  const struct sk_region region = {1, 0, args->rows, args->y_row, args->columns * SK_BLOCK};
+  for (size_t i = 0; i < args->rows; i++) {
+    for (size_t j = 0; j < args->columns; j++) {
+      for (size_t l = 0; l < SK_BLOCK; l++) {
+        const size_t p = i * m + j;
+        const double bound = exact ? 0 : sk_rounding_bound(roundings, model->magnitude[l][p]);
+        const struct sk_expected expected = {model->bits[p][l], true, model->exact[l][p], bound};
+        if (!sk_verify_value(v, args->y[i * args->y_row + j * SK_BLOCK + l], &expected, "y", i, j, l)) return;
+      }
+    }
+  }
+  sk_verify_only_wrote(v, SK_SLOT_Y, &region);
+  sk_verify_inputs_unchanged(v);
+}
+
+/* Lay a [rows][columns][16] part of the residual out with a row stride of its own. */
+static void copy_residual(const struct output_model *model, float *to, size_t row) {
+  for (size_t i = 0; i < model->c->rows; i++) {
+    memcpy(to + i * row, model->residual[i * model->c->m], model->c->columns * SK_BLOCK * sizeof(float));
+  }
+}
+
+static void place_output(struct sk_verify *v, const struct output_model *model, struct sk_winograd_output_args *args,
+                         enum sk_guard_side side) {
+  const size_t width = args->columns * SK_BLOCK;
+  args->y_row = width + 3 * SK_BLOCK;
+  args->y = sk_verify_output(v, SK_SLOT_Y, (args->rows - 1) * args->y_row + width, side);
+  if (model->residual_kind == RESIDUAL_IN_PLACE) {
+    copy_residual(model, args->y, args->y_row);
+    args->residual = args->y;
+    args->residual_row = args->y_row;
+  } else if (model->residual_kind == RESIDUAL_SEPARATE) {
+    args->residual_row = width + 2 * SK_BLOCK;
+    const size_t floats = (args->rows - 1) * args->residual_row + width;
+    float *residual = sk_verify_floats(v, floats);
+    sk_fill_canaries(residual, floats);
+    copy_residual(model, residual, args->residual_row);
+    args->residual = sk_verify_input(v, SK_SLOT_RESIDUAL, residual, floats, side);
+  }
+}
+
+static void run_output(struct sk_verify *v, const struct output_model *model, size_t t_point, enum sk_guard_side side) {
+  static const char *const residuals[RESIDUAL_KINDS] = {"no residual", "residual", "residual in place"};
+  const struct winograd_case *c = model->c;
+  const size_t mark = v->scratch_count, points = (c->m + 2) * (c->m + 2), floats = (points - 1) * t_point + SK_BLOCK;
+  float *t = sk_verify_floats(v, floats);
+  sk_fill_canaries(t, floats);
+  for (size_t p = 0; p < points; p++) memcpy(t + p * t_point, model->t[p], sizeof model->t[p]);
+  sk_verify_at(v, "%s, point stride %zu, %s, %s, %s", sk_data_name(model->data), t_point,
+               residuals[model->residual_kind], model->relu ? "relu" : "no relu", side_name(side));
+  struct sk_winograd_output_args args = {
+      .t = sk_verify_input(v, SK_SLOT_X, t, floats, side),
+      .t_point = t_point,
+      .bias = sk_verify_input(v, SK_SLOT_BIAS, model->bias, SK_BLOCK, side),
+      .rows = c->rows,
+      .columns = c->columns,
+      .relu = model->relu,
+  };
+  place_output(v, model, &args, side);
+  output_kernel(v->kernels, c->m)(&args);
+  check_output(v, model, &args);
+  sk_verify_release(v, mark);
+}
+
+static void output_case(struct sk_verify *v, const void *parameters) {
+  for (enum sk_data data = SK_DATA_INTEGERS; data <= SK_DATA_REALS; data++) {
+    for (size_t epilogue = 0; epilogue < 2 * RESIDUAL_KINDS; epilogue++) {
+      struct output_model model;
+      make_output_model(v, parameters, data, epilogue, &model);
+      for (enum sk_guard_side side = 0; side < SK_GUARD_SIDES && !sk_verify_failed(v); side++) {
+        run_output(v, &model, SK_BLOCK, side);
+        run_output(v, &model, 3 * SK_BLOCK, side);
+      }
+    }
+  }
+}
+
+/* ---- Cases ---- */
+
+/* The points of the kernels must be a set that reference/ can derive exact matrices from. */
+static void points_case(struct sk_verify *v, const void *parameters) {
+  const struct winograd_case *c = parameters;
+  if (c->exact.alpha == 0) sk_verify_fail(v, "the points of F(%zu,3) are no set of reference/winograd.c", c->m);
+}
+
+static void cases_of(struct sk_verify *v, size_t m, const char *input_group, const char *output_group) {
+  struct winograd_case parameters = {.m = m};
+  const bool found = sk_winograd_exact(m, &parameters.exact);
+  if (!found) parameters.exact.alpha = 0;
+  const struct sk_verify_case points = {input_group, NULL, points_case, &parameters};
+  sk_verify_run(v, &points, "winograd_input_f%zuk3/points", m);
+  if (!found) return;
+  parameters.absolute = sk_winograd_absolute(&parameters.exact);
+  for (parameters.rows = 1; parameters.rows <= m + 2; parameters.rows++) {
+    for (parameters.columns = 1; parameters.columns <= m + 2; parameters.columns++) {
+      const struct sk_verify_case c = {input_group, NULL, input_case, &parameters};
+      sk_verify_run(v, &c, "%s/%zux%zu", input_group, parameters.rows, parameters.columns);
+    }
+  }
+  for (parameters.rows = 1; parameters.rows <= m; parameters.rows++) {
+    for (parameters.columns = 1; parameters.columns <= m; parameters.columns++) {
+      const struct sk_verify_case c = {output_group, NULL, output_case, &parameters};
+      sk_verify_run(v, &c, "%s/%zux%zu", output_group, parameters.rows, parameters.columns);
+    }
+  }
+}
+
+void sk_verify_winograd_kernels(struct sk_verify *v) {
+  cases_of(v, 2, "winograd_input_f2k3", "winograd_output_f2k3");
+  cases_of(v, 4, "winograd_input_f4k3", "winograd_output_f4k3");
+  cases_of(v, 6, "winograd_input_f6k3", "winograd_output_f6k3");
+}
