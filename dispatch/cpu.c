@@ -12,7 +12,7 @@ struct cpuid_leaf {
 
 static struct cpuid_leaf cpuid(uint32_t leaf) {
   struct cpuid_leaf r = {0, 0, 0, 0};
-  if (__get_cpuid_max(0, NULL) >= leaf) __cpuid_count(leaf, 0, r.eax, r.ebx, r.ecx, r.edx);
+  if ((uint32_t)__get_cpuid_max(0, NULL) >= leaf) __cpuid_count(leaf, 0, r.eax, r.ebx, r.ecx, r.edx);
   return r;
 }
 

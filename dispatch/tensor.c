@@ -32,6 +32,7 @@ static void clear_plane_halo(const struct sk_tensor *t, float *plane) {
 }
 
 void sk_tensor_clear_halo(const struct sk_tensor *t, size_t batch, int threads) {
+  (void)threads; /* without OpenMP */
   if (t->halo == 0) return;
   const size_t planes = batch * sk_tensor_planes(t), plane = sk_tensor_plane(t);
 #pragma omp parallel for schedule(static) num_threads(threads)
@@ -66,6 +67,7 @@ static void copy_planar(const struct sk_tensor *t, size_t image, size_t channel,
 
 static void copy(const struct sk_kernel_table *kernels, const struct sk_tensor *t, size_t batch, float *plain,
                  int threads, bool import) {
+  (void)threads; /* without OpenMP */
   const size_t planes = sk_tensor_planes(t);
 #pragma omp parallel for schedule(static) num_threads(threads) collapse(2)
   for (size_t n = 0; n < batch; n++) {

@@ -114,31 +114,30 @@ SK_TILE_FUNCTION(planar_stride1_2, 2, 1, args->x_channel)
 SK_TILE_FUNCTION(planar_stride2_2, 2, 2, args->x_channel)
 #endif
 
-/* Any other stride: a pixel at a time, since displacements that are not constants would take a register each. */
-static __attribute__((noinline)) void any_stride(const struct sk_conv_direct_args *args, struct corner at, size_t rows,
-                                                 size_t width) {
-  (void)rows;
-  (void)width;
-  if (args->blocks == 1) {
-    tile(args, at, 1, 1, 1, 0, args->x_channel);
-  } else {
-    tile(args, at, 1, 1, SK_TILE_BLOCKS, 0, args->x_channel);
-  }
-}
+/* What the strides of a call allow: pixels at a constant distance, or one at a time. */
+struct strides {
+  bool blocked, one, two;
+};
 
-static tile_fn *choose_tile(const struct sk_conv_direct_args *args) {
+static struct strides find_strides(const struct sk_conv_direct_args *args) {
   const bool blocked = args->x_channel == 1;
   const size_t stride1 = blocked ? SK_BLOCK : 1;
+  return (struct strides){blocked, args->x_pixel == stride1, args->x_pixel == 2 * stride1};
+}
+
+/* For any other stride the caller computes a pixel at a time, to which the distance between pixels is nothing. */
+static tile_fn *choose_tile(struct strides strides, size_t blocks) {
 #if SK_TILE_BLOCKS > 1
-  if (args->blocks > 1) {
-    if (args->x_pixel == stride1) return blocked ? blocked_stride1_2 : planar_stride1_2;
-    if (args->x_pixel == 2 * stride1) return blocked ? blocked_stride2_2 : planar_stride2_2;
-    return any_stride;
+  if (blocks > 1) {
+    if (strides.one && strides.blocked) return blocked_stride1_2;
+    if (strides.two) return strides.blocked ? blocked_stride2_2 : planar_stride2_2;
+    return planar_stride1_2;
   }
 #endif
-  if (args->x_pixel == stride1) return blocked ? blocked_stride1_1 : planar_stride1_1;
-  if (args->x_pixel == 2 * stride1) return blocked ? blocked_stride2_1 : planar_stride2_1;
-  return any_stride;
+  (void)blocks;
+  if (strides.one && strides.blocked) return blocked_stride1_1;
+  if (strides.two) return strides.blocked ? blocked_stride2_1 : planar_stride2_1;
+  return planar_stride1_1;
 }
 
 /* Walk along one or two rows in tiles of nearly equal width: two tiles of 7 run faster than one of 13 and one of 1. */
@@ -166,11 +165,12 @@ static bool two_rows_are_fuller(size_t pixels) {
 }
 
 void SK_NAME(SK_CONV_DIRECT)(const struct sk_conv_direct_args *args) {
-  tile_fn *const compute = choose_tile(args);
-  const size_t widest = compute == any_stride ? 1 : SK_TILE_PIXELS;
+  const struct strides strides = find_strides(args);
+  tile_fn *const compute = choose_tile(strides, args->blocks);
+  const bool tiled = strides.one || strides.two;
   size_t row = 0;
-  if (compute != any_stride && two_rows_are_fuller(args->pixels)) {
+  if (tiled && two_rows_are_fuller(args->pixels)) {
     for (; row + 2 <= args->rows; row += 2) walk(args, compute, SK_TILE_PIXELS / 2, row, 2);
   }
-  for (; row < args->rows; row++) walk(args, compute, widest, row, 1);
+  for (; row < args->rows; row++) walk(args, compute, tiled ? SK_TILE_PIXELS : 1, row, 1);
 }
