@@ -64,7 +64,7 @@ static bool rows_are_consecutive(const sk_conv_shape *s, const struct sk_tensor 
 static struct division divide(const sk_conv *plan, const struct sk_tensor *x, const struct sk_tensor *residual,
                               const struct sk_tensor *y) {
   const sk_conv_shape *s = &plan->shape;
-  const size_t strip_bytes = 256 * 1024; /* a quarter to a half of an L2 cache */
+  const size_t strip_bytes = (size_t)256 * 1024; /* a quarter to a half of an L2 cache */
   struct division d = {.panels = sk_size_divide_up(sk_blocks(sk_conv_group_outputs(s)), plan->kernels->tile_blocks),
                        .rows = y->height,
                        .pixels = y->width};

@@ -75,7 +75,7 @@ static size_t tile_count(const sk_conv *plan, size_t batch) {
  * megabyte, what an L2 cache holds beside the weights that stream through it, in whole register tiles.
  */
 static size_t choose_tile_block(const sk_conv *plan) {
-  const size_t budget = 512 * 1024, register_tile = 14;
+  const size_t budget = (size_t)512 * 1024, register_tile = 14;
   const size_t planes = sk_blocks(plan->shape.in_channels) + sk_blocks(plan->shape.out_channels);
   const size_t tile_bytes = point_count(plan) * planes * SK_BLOCK * sizeof(float);
   const size_t wanted = sk_size_max(register_tile, budget / tile_bytes / register_tile * register_tile);

@@ -226,6 +226,7 @@ static void dense_panel(struct sk_engine engine, const struct sk_dense *dense, c
   };
   engine.kernels->dense(&args);
   const size_t first = panel * SK_DENSE_PANEL, lanes = sk_size_round_up(dense->outputs, SK_BLOCK);
+  /* cppcheck-suppress uninitvar ; the kernel has filled it, through the pointer in args */
   memcpy(y + first, out, sk_size_min(SK_DENSE_PANEL, lanes - first) * sizeof(float));
 }
 

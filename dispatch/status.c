@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#undef sk_fail
+
 static _Thread_local char error_message[512];
 
 sk_status sk_fail(sk_status status, const char *format, ...) {

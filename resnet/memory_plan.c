@@ -63,6 +63,7 @@ sk_status sk_buffers_place(struct sk_buffer *buffers, size_t count, size_t *tota
   struct sk_buffer **const placed = calloc(count + 1, sizeof(struct sk_buffer *));
   if (order && placed) {
     for (size_t i = 0; i < count; i++) order[i] = &buffers[i];
+    /* Pointers are what is sorted. NOLINTNEXTLINE(bugprone-sizeof-expression) */
     qsort(order, count, sizeof *order, compare_by_size);
     place_in_order(order, placed, count, total);
   }

@@ -118,7 +118,7 @@ static bool set_shape(struct sk_weight_tensor *tensor, size_t rank, const size_t
 
 static sk_status reserve_one(sk_weights *weights) {
   if (weights->count < weights->capacity) return SK_OK;
-  const size_t capacity = 2 * weights->capacity;
+  const size_t capacity = 2 * weights->capacity + 1;
   struct sk_weight_tensor *tensors = realloc(weights->tensors, capacity * sizeof *tensors);
   if (!tensors) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu tensors", capacity);
   weights->tensors = tensors;
