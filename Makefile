@@ -175,7 +175,7 @@ check: all $(unit) $(tools)
 	+@$(test_environment) tests/run
 
 check-torch: all
-	python3 tests/compare_torch.py $(BUILD)/skiplane
+	@$(test_environment) tests/check_torch
 
 # Other configurations live in folders of their own, configured once and again when configure changes.
 ifeq ($(filter build-sanitize build-arm build-fuzz,$(BUILD)),)

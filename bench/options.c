@@ -15,25 +15,29 @@
 
 /* ---- Errors --------------------------------------------------------------------------------------------------- */
 
-static void tell(const struct sk_options *options, const char *format, va_list arguments) {
+enum { MESSAGE_ROOM = 1024 };
+
+static void tell(const struct sk_options *options, const char *message) {
   fflush(stdout); /* in order, where both go to one place */
-  fprintf(stderr, "skiplane %s: ", options->command);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
+  fprintf(stderr, "skiplane %s: %s\n", options->command, message);
 }
 
 void sk_tell(const struct sk_options *options, const char *format, ...) {
+  char message[MESSAGE_ROOM];
   va_list arguments;
   va_start(arguments, format);
-  tell(options, format, arguments);
+  vsnprintf(message, sizeof message, format, arguments);
   va_end(arguments);
+  tell(options, message);
 }
 
 enum sk_exit sk_usage_error(const struct sk_options *options, const char *format, ...) {
+  char message[MESSAGE_ROOM];
   va_list arguments;
   va_start(arguments, format);
-  tell(options, format, arguments);
+  vsnprintf(message, sizeof message, format, arguments);
   va_end(arguments);
+  tell(options, message);
   return SK_EXIT_USAGE;
 }
 

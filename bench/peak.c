@@ -2,8 +2,8 @@
 
 #include "bench/clock.h"
 
-enum { REPEATS = 6 };
-#define REPEAT_SECONDS 0.008 /* long beside the fork and join of threads, short beside a time slice */
+enum { REPEATS = 24 };
+#define REPEAT_SECONDS 0.002 /* long beside the fork and join of threads, short beside a time slice of the system */
 
 /* Time all threads together: what they share (power, clock, hyper-threads) counts for the layers too. */
 static double time_iterations(const struct sk_kernel_table *kernels, int threads, size_t iterations) {

@@ -1,6 +1,6 @@
 /* The runner of the checker: which ISAs, which cases, what they report, and faults that must not end the run. */
-#include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,18 +17,27 @@
 /* Where the handler returns to, the thread it may return in, and what runs: all it needs, and the only globals. */
 static sigjmp_buf fault_return;
 static volatile sig_atomic_t fault_armed;
-static pid_t fault_thread;
+static pthread_t fault_thread;
 static const char *fault_case;
 
 static const int fault_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
 enum { FAULTS = sizeof fault_signals / sizeof fault_signals[0] };
+
+static const char *fault_name(int number) {
+  switch (number) {
+    case SIGSEGV: return "SIGSEGV: a guard page was touched, or worse";
+    case SIGBUS: return "SIGBUS";
+    case SIGILL: return "SIGILL: an instruction that this CPU lacks";
+    default: return "SIGFPE";
+  }
+}
 
 static void say(const char *text) {
   if (write(STDERR_FILENO, text, strlen(text)) < 0) _exit(1);
 }
 
 static void on_fault(int number) {
-  if (fault_armed && gettid() == fault_thread) siglongjmp(fault_return, number);
+  if (fault_armed && pthread_equal(pthread_self(), fault_thread)) siglongjmp(fault_return, number);
   /* Another thread of the team, or the checker itself: there is no way back. */
   say("verify: ");
   say(fault_case ? fault_case : "outside of any case");
@@ -39,7 +48,7 @@ static void on_fault(int number) {
 static void catch_faults(struct sigaction saved[FAULTS]) {
   struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
   sigemptyset(&action.sa_mask);
-  fault_thread = gettid();
+  fault_thread = pthread_self();
   for (size_t i = 0; i < FAULTS; i++) sigaction(fault_signals[i], &action, &saved[i]);
 }
 
@@ -142,7 +151,7 @@ static void run_on(struct sk_verify *v, const struct sk_verify_case *c, const ch
   v->where[0] = '\0';
   fault_case = v->result->name;
   const int number = run_guarded(v, c);
-  if (number != 0) sk_verify_fail(v, "%s (SIG%s)", strsignal(number), sigabbrev_np(number));
+  if (number != 0) sk_verify_fail(v, "%s", fault_name(number));
   clean_up_case(v);
   fault_case = NULL;
   if (sk_verify_failed(v)) {

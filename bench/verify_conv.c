@@ -22,10 +22,6 @@ static const char *residual_name(enum residual_kind kind) {
   return names[kind];
 }
 
-static const char *side_name(enum sk_guard_side side) {
-  return side == SK_GUARD_AFTER ? "guard after" : "guard before";
-}
-
 /* What becomes of a chain that `roundings` operations made: + residual, ReLU. */
 static struct sk_expected finish(const struct sk_chain *chain, size_t lane, struct epilogue e, float residual,
                                  enum sk_data data, size_t roundings) {
@@ -220,7 +216,8 @@ static void run_direct(struct sk_verify *v, const struct direct_model *m, size_t
                                      .kernel_width = c->kernel_width,
                                      .relu = e.relu};
   sk_verify_at(v, "%s, %zux%zu pixels, %zu blocks, %s, %s, %s, %s", sk_data_name(m->data), rows, pixels, m->blocks,
-               e.bias ? "bias" : "no bias", residual_name(e.residual), e.relu ? "relu" : "no relu", side_name(side));
+               e.bias ? "bias" : "no bias", residual_name(e.residual), e.relu ? "relu" : "no relu",
+               sk_guard_side_name(side));
   const float *x = direct_input(v, m, &args, &floats);
   args.x = sk_verify_input(v, SK_SLOT_X, x, floats, side);
   args.weights = sk_verify_input(v, SK_SLOT_WEIGHTS, m->weights, m->terms * m->blocks * SK_BLOCK, side);
@@ -395,7 +392,7 @@ static void run_grouped(struct sk_verify *v, const struct grouped_model *m, size
                                       .kernel_width = c->kernel_width,
                                       .relu = e.relu};
   sk_verify_at(v, "%s, %zu pixels, %s, %s, %s, %s", sk_data_name(m->data), pixels, e.bias ? "bias" : "no bias",
-               residual_name(e.residual), e.relu ? "relu" : "no relu", side_name(side));
+               residual_name(e.residual), e.relu ? "relu" : "no relu", sk_guard_side_name(side));
   place_grouped_input(v, m, &args, side);
   args.weights = sk_verify_input(v, SK_SLOT_WEIGHTS, m->weights, m->terms * SK_BLOCK, side);
   if (e.bias) args.bias = sk_verify_input(v, SK_SLOT_BIAS, m->bias, SK_BLOCK, side);

@@ -8,6 +8,10 @@
 
 enum { MARGIN = 256 }; /* floats: further than any register or tile reaches by mistake */
 
+const char *sk_guard_side_name(enum sk_guard_side side) {
+  return side == SK_GUARD_AFTER ? "guard after" : "guard before";
+}
+
 float sk_canary(void) {
   const uint32_t bits = SK_CANARY;
   float value;
@@ -66,10 +70,12 @@ float *sk_guard_place(struct sk_guarded *guarded, size_t floats, enum sk_guard_s
 bool sk_guard_unchanged(const struct sk_guarded *guarded, char *message, size_t size) {
   const struct sk_region all = {.planes = 1, .rows = 1, .row_floats = guarded->floats};
   if (!sk_guard_only(guarded, &all, message, size)) return false;
-  if (memcmp(guarded->data, guarded->model, guarded->floats * sizeof(float)) == 0) return true;
+  const unsigned char *is = (const unsigned char *)guarded->data, *was = guarded->model;
+  const size_t bytes = guarded->floats * sizeof(float);
+  if (memcmp(is, was, bytes) == 0) return true;
   size_t at = 0;
-  while (memcmp(guarded->data + at, (const float *)guarded->model + at, sizeof(float)) == 0) at++;
-  snprintf(message, size, "changed its input at float %zu of %zu", at, guarded->floats);
+  while (is[at] == was[at]) at++;
+  snprintf(message, size, "changed its input at float %zu of %zu", at / sizeof(float), guarded->floats);
   return false;
 }
 

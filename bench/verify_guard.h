@@ -13,6 +13,8 @@
 /* Which end of the array touches an inaccessible page. The other end has a margin of canaries. */
 enum sk_guard_side { SK_GUARD_AFTER, SK_GUARD_BEFORE, SK_GUARD_SIDES };
 
+const char *sk_guard_side_name(enum sk_guard_side side); /* "guard after" */
+
 /* A mapping that grows and is used again and again, and the array that lies in it now. Zero-initialise. */
 struct sk_guarded {
   unsigned char *map; /* the accessible part */

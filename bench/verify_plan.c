@@ -159,9 +159,9 @@ static struct run make_run(struct fixture *f, sk_isa isa, sk_algorithm algorithm
 }
 
 static void announce(struct sk_verify *v, const struct run *r, const char *call) {
-  sk_verify_at(v, "%s, %s, %d threads%s%s%s, guard %s", call, sk_data_name(r->data), r->options.threads,
+  sk_verify_at(v, "%s, %s, %d threads%s%s%s, %s", call, sk_data_name(r->data), r->options.threads,
                r->variant & WITH_BIAS ? ", bias" : "", r->variant & WITH_RESIDUAL ? ", residual" : "",
-               r->variant & WITH_RELU ? ", relu" : "", r->side == SK_GUARD_AFTER ? "after" : "before");
+               r->variant & WITH_RELU ? ", relu" : "", sk_guard_side_name(r->side));
 }
 
 static const float *run_bias(const struct run *r) { return r->variant & WITH_BIAS ? r->fixture->bias[r->data] : NULL; }
@@ -172,7 +172,7 @@ static const float *generic_bits(struct sk_verify *v, const struct run *r) {
   if (f->bits_algorithm != r->options.algorithm) forget_bits(f);
   f->bits_algorithm = r->options.algorithm;
   float **bits = &f->bits[r->data][r->variant];
-  if (*bits) return *bits;
+  if (*bits != NULL) return *bits;
   sk_conv_options options = r->options;
   options.isa = SK_ISA_GENERIC;
   options.threads = 1;
@@ -222,7 +222,9 @@ static void check_outputs(struct sk_verify *v, const struct run *r, size_t batch
     const struct sk_expected expected = expect(r, bits, at);
     sk_verify_value(v, y[at], &expected, "y", at / area, at % area / f->out_width, at % f->out_width);
   }
-  if (!gemm && batch > 1 && batch == f->shape.batch && memcmp(y, y + (batch - 1) * image, image * sizeof *y)) {
+  const bool repeats = !gemm && batch > 1 && batch == f->shape.batch; /* see repeat_first_image */
+  for (size_t at = 0; repeats && at < image && !sk_verify_failed(v); at++) {
+    if (sk_same_bits(y[at], y[(batch - 1) * image + at])) continue;
     sk_verify_fail(v, "equal images at the ends of a batch of %zu give different bits", batch);
   }
 }
@@ -310,6 +312,17 @@ static void place_tensor(struct sk_verify *v, enum sk_slot slot, struct sk_tenso
   t->data = (float *)(uintptr_t)sk_verify_input(v, slot, model, floats, side);
 }
 
+/* Give an output the residual it starts from, but leave its halo full of canaries: the run must clear it. */
+static void fill_interior(struct sk_verify *v, const struct sk_tensor *t, size_t batch, const float *plain) {
+  struct sk_tensor from = *t;
+  from.data = tensor_model(v, t, batch, plain);
+  for (size_t i = 0; i < batch * sk_tensor_planes(t) * t->height; i++) {
+    const size_t plane = i / t->height, image = plane / sk_tensor_planes(t), row = i % t->height * sk_tensor_row(t);
+    memcpy(sk_tensor_at(t, image, plane % sk_tensor_planes(t)) + row,
+           sk_tensor_at(&from, image, plane % sk_tensor_planes(t)) + row, t->width * SK_BLOCK * sizeof(float));
+  }
+}
+
 /* Everything of an output tensor is defined: the channels, zeros in the halo, zeros in the lanes without a channel. */
 static void check_output_tensor(struct sk_verify *v, const struct run *r, const struct sk_tensor *t, size_t batch) {
   const struct fixture *f = r->fixture;
@@ -332,19 +345,18 @@ static void run_tensors(struct sk_verify *v, const struct run *r, enum sk_layout
   const struct fixture *f = r->fixture;
   const sk_conv_shape *s = &f->shape;
   const size_t mark = v->scratch_count, batch = s->batch > 1 ? s->batch - 1 : 1, extra = r->side == SK_GUARD_AFTER;
-  const bool in_place = r->variant & WITH_RELU;
+  const bool in_place = (r->variant + r->data) % 2 == 1;
   announce(v, r, layout == SK_LAYOUT_NCHW ? "sk_conv_run_tensor, planar" : "sk_conv_run_tensor");
   if (!create_plan(v, r, layout, true)) return;
   struct sk_tensor x = {NULL, layout, s->in_channels, s->in_height, s->in_width, sk_conv_halo(s) + extra};
-  struct sk_tensor y = {NULL, SK_LAYOUT_NCHW16C, s->out_channels, f->out_height, f->out_width, 2 * extra};
+  struct sk_tensor y = {NULL, SK_LAYOUT_NCHW16C, s->out_channels, f->out_height, f->out_width, 1 + extra};
   struct sk_tensor residual = y;
   place_tensor(v, SK_SLOT_X, &x, batch, f->x[r->data], r->side);
   y.data = sk_verify_output(v, SK_SLOT_Y, tensor_floats(&y, batch), r->side);
   if (!in_place) residual.halo = 3;
   if (r->options.residual && in_place) {
     residual.data = y.data;
-    const float *model = tensor_model(v, &y, batch, f->residual[r->data]);
-    memcpy(y.data, model, tensor_floats(&y, batch) * sizeof *model);
+    fill_interior(v, &y, batch, f->residual[r->data]);
   } else if (r->options.residual) {
     place_tensor(v, SK_SLOT_RESIDUAL, &residual, batch, f->residual[r->data], r->side);
   }

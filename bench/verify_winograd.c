@@ -4,6 +4,7 @@
 
 #include "bench/verify_bounds.h"
 #include "bench/verify_internal.h"
+#include "dispatch/winograd_filter.h"
 
 enum { MAX_ALPHA = SK_REFERENCE_WINOGRAD_MAX_ALPHA, MAX_POINTS = MAX_ALPHA * MAX_ALPHA };
 
@@ -12,10 +13,6 @@ struct winograd_case {
   size_t rows, columns; /* of the tile that exist */
   sk_reference_winograd exact, absolute;
 };
-
-static const char *side_name(enum sk_guard_side side) {
-  return side == SK_GUARD_AFTER ? "guard after" : "guard before";
-}
 
 /* Whether transforms of small integers are exact in float: entries with few bits. */
 static bool has_few_bits(const sk_reference_winograd_matrix matrix) {
@@ -99,7 +96,7 @@ static void run_input(struct sk_verify *v, const struct input_model *model, size
   for (size_t i = 0; i < c->rows; i++) {
     memcpy(x + i * x_row, model->x[i * alpha], c->columns * SK_BLOCK * sizeof(float));
   }
-  sk_verify_at(v, "%s, point stride %zu, %s", sk_data_name(model->data), v_point, side_name(side));
+  sk_verify_at(v, "%s, point stride %zu, %s", sk_data_name(model->data), v_point, sk_guard_side_name(side));
   const struct sk_winograd_input_args args = {
       .x = sk_verify_input(v, SK_SLOT_X, x, floats, side),
       .x_row = x_row,
@@ -243,7 +240,7 @@ static void run_output(struct sk_verify *v, const struct output_model *model, si
   sk_fill_canaries(t, floats);
   for (size_t p = 0; p < points; p++) memcpy(t + p * t_point, model->t[p], sizeof model->t[p]);
   sk_verify_at(v, "%s, point stride %zu, %s, %s, %s", sk_data_name(model->data), t_point,
-               residuals[model->residual_kind], model->relu ? "relu" : "no relu", side_name(side));
+               residuals[model->residual_kind], model->relu ? "relu" : "no relu", sk_guard_side_name(side));
   struct sk_winograd_output_args args = {
       .t = sk_verify_input(v, SK_SLOT_X, t, floats, side),
       .t_point = t_point,
@@ -271,6 +268,32 @@ static void output_case(struct sk_verify *v, const void *parameters) {
   }
 }
 
+/* ---- Filter transform ---- */
+
+/* Done once per plan, in double: all but the last rounding is lost in 2^-48 of the terms' magnitude. */
+static void filter_case(struct sk_verify *v, const void *parameters) {
+  const struct winograd_case *c = parameters;
+  const size_t alpha = c->m + 2;
+  double g[MAX_ALPHA][3];
+  sk_winograd_filter_matrix(c->m, g);
+  for (size_t n = 0; n < 500 && !sk_verify_failed(v); n++) {
+    float w[9], u[MAX_POINTS];
+    double real[9], absolute[9], exact[MAX_POINTS], magnitude[MAX_POINTS];
+    sk_random_fill(&v->random, SK_DATA_REALS, w, 9);
+    for (size_t t = 0; t < 9; t++) real[t] = (double)w[t];
+    for (size_t t = 0; t < 9; t++) absolute[t] = fabs(real[t]);
+    sk_fill_canaries(u, MAX_POINTS);
+    sk_winograd_filter_transform(c->m, g, w, u);
+    sk_reference_winograd_filter_2d(&c->exact, real, exact);
+    sk_reference_winograd_filter_2d(&c->absolute, absolute, magnitude);
+    for (size_t p = 0; p < alpha * alpha; p++) {
+      const double bound = sk_rounding_bound(1, fabs(exact[p])) + 0x1p-48 * magnitude[p];
+      const struct sk_expected expected = {.exact = exact[p], .bound = bound};
+      if (!sk_verify_value(v, u[p], &expected, "u", n, p / alpha, p % alpha)) break;
+    }
+  }
+}
+
 /* ---- Cases ---- */
 
 /* The points of the kernels must be a set that reference/ can derive exact matrices from. */
@@ -279,14 +302,17 @@ static void points_case(struct sk_verify *v, const void *parameters) {
   if (c->exact.alpha == 0) sk_verify_fail(v, "the points of F(%zu,3) are no set of reference/winograd.c", c->m);
 }
 
-static void cases_of(struct sk_verify *v, size_t m, const char *input_group, const char *output_group) {
+static void cases_of(struct sk_verify *v, size_t m, const char *filter_group, const char *input_group,
+                     const char *output_group) {
   struct winograd_case parameters = {.m = m};
   const bool found = sk_winograd_exact(m, &parameters.exact);
   if (!found) parameters.exact.alpha = 0;
-  const struct sk_verify_case points = {input_group, NULL, points_case, &parameters};
-  sk_verify_run(v, &points, "winograd_input_f%zuk3/points", m);
+  const struct sk_verify_case points = {filter_group, NULL, points_case, &parameters};
+  const struct sk_verify_case filters = {filter_group, NULL, filter_case, &parameters};
+  sk_verify_run(v, &points, "%s/points", filter_group);
   if (!found) return;
   parameters.absolute = sk_winograd_absolute(&parameters.exact);
+  sk_verify_run(v, &filters, "%s/random", filter_group);
   for (parameters.rows = 1; parameters.rows <= m + 2; parameters.rows++) {
     for (parameters.columns = 1; parameters.columns <= m + 2; parameters.columns++) {
       const struct sk_verify_case c = {input_group, NULL, input_case, &parameters};
@@ -302,7 +328,7 @@ static void cases_of(struct sk_verify *v, size_t m, const char *input_group, con
 }
 
 void sk_verify_winograd_kernels(struct sk_verify *v) {
-  cases_of(v, 2, "winograd_input_f2k3", "winograd_output_f2k3");
-  cases_of(v, 4, "winograd_input_f4k3", "winograd_output_f4k3");
-  cases_of(v, 6, "winograd_input_f6k3", "winograd_output_f6k3");
+  cases_of(v, 2, "winograd_filter_f2k3", "winograd_input_f2k3", "winograd_output_f2k3");
+  cases_of(v, 4, "winograd_filter_f4k3", "winograd_input_f4k3", "winograd_output_f4k3");
+  cases_of(v, 6, "winograd_filter_f6k3", "winograd_input_f6k3", "winograd_output_f6k3");
 }

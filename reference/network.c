@@ -22,7 +22,9 @@ static sk_status allocate(const struct sk_node *node, size_t count, double **dat
     return sk_fail(SK_INVALID_ARGUMENT, "layer \"%s\": %zu values overflow", node->name, count);
   }
   *data = malloc(sk_size_max(bytes, 1));
-  return *data ? SK_OK : sk_fail(SK_OUT_OF_MEMORY, "layer \"%s\": out of memory for %zu bytes", node->name, bytes);
+  if (*data) return SK_OK;
+  sk_fail(SK_OUT_OF_MEMORY, "layer \"%s\": out of memory for %zu bytes", node->name, bytes);
+  return SK_OUT_OF_MEMORY; /* rather than what sk_fail returns: so that static analysis sees a failure */
 }
 
 /* Read a bound parameter as double precision; NULL for one that the node does not have. Free it. */

@@ -80,7 +80,7 @@ static sk_conv_shape batched(const sk_net *net, const struct sk_step *step) {
 /* Choose each convolution's algorithm: the wanted one where it applies, direct elsewhere. Wanting one that applies
  * nowhere is an error rather than a net that silently runs another. */
 static sk_status choose_algorithms(sk_net *net, sk_algorithm wanted) {
-  sk_status refused = SK_OK;
+  bool is_refused = false;
   bool applies = false;
   for (size_t i = 0; i < net->schedule.count; i++) {
     net->layers[i].algorithm = SK_ALGORITHM_DIRECT;
@@ -88,11 +88,13 @@ static sk_status choose_algorithms(sk_net *net, sk_algorithm wanted) {
     const sk_conv_shape shape = batched(net, &net->schedule.steps[i]);
     const sk_status status = sk_conv_choose(&shape, wanted, &net->layers[i].algorithm);
     if (status && status != SK_UNSUPPORTED) return status;
-    if (status) net->layers[i].algorithm = SK_ALGORITHM_DIRECT;
-    if (status) refused = status;
+    is_refused = is_refused || status;
     applies = applies || !status;
   }
-  return applies ? SK_OK : refused;
+  if (applies || !is_refused) return SK_OK;
+  const struct sk_quoted reason = sk_quote(sk_error_message());
+  return sk_fail(SK_UNSUPPORTED, "algorithm %s: of use to no layer of this network: %s", sk_algorithm_name(wanted),
+                 reason.text);
 }
 
 /* Whether the input may stay in planes: every reader is a direct convolution that can read them. */

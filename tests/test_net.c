@@ -67,29 +67,41 @@ static float *run(const sk_net *net, const float *x, void *workspace) {
 
 /* How a copy of weights differs from the original: each tensor whose name contains `match` is renamed, reshaped or
  * left out, by what is set. */
+enum reshaping { KEEP, FLATTEN /* [elements] */, APPEND_ONE /* [..., 1] */ };
 struct change {
   const char *match;
   const char *with; /* in place of `match`, NULL to leave the tensor out */
-  bool flatten;     /* make its shape [elements] */
+  enum reshaping reshaping;
 };
 
 /* The tensor's name with one change made; false if it is to be left out. */
 static bool changed_name(const char *name, const struct change *change, char *out, size_t size) {
   const char *const at = strstr(name, change->match);
   snprintf(out, size, "%s", name);
-  if (!at || change->flatten) return true;
+  if (!at || change->reshaping != KEEP) return true;
   if (change->with) snprintf(out, size, "%.*s%s%s", (int)(at - name), name, change->with, at + strlen(change->match));
   return change->with != NULL;
 }
 
+/* Write the tensor's changed shape and return its rank. */
+static size_t changed_shape(const struct sk_weight_tensor *tensor, const struct change *change, size_t *shape) {
+  memcpy(shape, tensor->shape, tensor->rank * sizeof *shape);
+  if (change->reshaping == KEEP || !strstr(tensor->name, change->match)) return tensor->rank;
+  if (change->reshaping == FLATTEN) {
+    shape[0] = tensor->elements;
+    return 1;
+  }
+  shape[tensor->rank] = 1;
+  return tensor->rank + 1;
+}
+
 static void copy_tensor(sk_weights *copy, const struct sk_weight_tensor *tensor, const struct change *change) {
   char name[160];
-  if (!changed_name(tensor->name, change, name, sizeof name)) return;
-  const bool flatten = change->flatten && strstr(tensor->name, change->match);
+  size_t shape[SK_TENSOR_MAX_RANK];
   float *data = NULL;
-  cr_assert_eq(
-      sk_weights_add(copy, name, flatten ? 1 : tensor->rank, flatten ? &tensor->elements : tensor->shape, &data), SK_OK,
-      "%s", sk_error_message());
+  if (!changed_name(tensor->name, change, name, sizeof name)) return;
+  const size_t rank = changed_shape(tensor, change, shape);
+  cr_assert_eq(sk_weights_add(copy, name, rank, shape, &data), SK_OK, "%s", sk_error_message());
   sk_weight_tensor_read(tensor, data);
 }
 
@@ -120,27 +132,29 @@ static void expect_bind_changed(const char *model, struct change change, const c
 }
 
 Test(bind, names_are_told_apart) {
-  expect_bind_changed("resnet20-cifar", (struct change){"linear.", "fc.", false}, NULL);
-  expect_bind_changed("resnet20-cifar", (struct change){"layer", "module.layer", false}, NULL);
-  expect_bind_changed("resnet20-cifar", (struct change){"linear.", "module.fc.", false}, NULL);
-  expect_bind_changed("resnet20-cifar-b", (struct change){"shortcut.", "downsample.", false}, NULL);
-  expect_bind_changed("resnet18", (struct change){"downsample.", "shortcut.", false}, NULL);
-  expect_bind_changed("resnet18", (struct change){"fc.", "linear.", false}, NULL);
+  expect_bind_changed("resnet20-cifar", (struct change){"linear.", "fc.", KEEP}, NULL);
+  expect_bind_changed("resnet20-cifar", (struct change){"layer", "module.layer", KEEP}, NULL);
+  expect_bind_changed("resnet20-cifar", (struct change){"linear.", "module.fc.", KEEP}, NULL);
+  expect_bind_changed("resnet20-cifar-b", (struct change){"shortcut.", "downsample.", KEEP}, NULL);
+  expect_bind_changed("resnet18", (struct change){"downsample.", "shortcut.", KEEP}, NULL);
+  expect_bind_changed("resnet18", (struct change){"fc.", "linear.", KEEP}, NULL);
 }
 
 Test(bind, missing_tensors_are_named) {
-  expect_bind_changed("resnet20-cifar", (struct change){"layer2.1.bn1.running_var", NULL, false},
+  expect_bind_changed("resnet20-cifar", (struct change){"layer2.1.bn1.running_var", NULL, KEEP},
                       "\"layer2.1.bn1.running_var\": missing, expected shape [32]");
-  expect_bind_changed("resnet20-cifar", (struct change){"conv1.weight", NULL, false}, "\"conv1.weight\": missing");
-  expect_bind_changed("resnet20-cifar", (struct change){"linear.bias", NULL, false}, "\"linear.bias\": missing");
-  expect_bind_changed("resnet20-cifar", (struct change){"linear.weight", NULL, false}, "\"linear.weight\": missing");
+  expect_bind_changed("resnet20-cifar", (struct change){"conv1.weight", NULL, KEEP}, "\"conv1.weight\": missing");
+  expect_bind_changed("resnet20-cifar", (struct change){"linear.bias", NULL, KEEP}, "\"linear.bias\": missing");
+  expect_bind_changed("resnet20-cifar", (struct change){"linear.weight", NULL, KEEP}, "\"linear.weight\": missing");
 }
 
 Test(bind, misshapen_tensors_are_named_with_both_shapes) {
-  expect_bind_changed("resnet20-cifar", (struct change){"layer1.0.conv1.weight", NULL, true},
+  expect_bind_changed("resnet20-cifar", (struct change){"layer1.0.conv1.weight", NULL, FLATTEN},
                       "\"layer1.0.conv1.weight\": shape [2304], expected [16, 16, 3, 3]");
-  expect_bind_changed("resnet20-cifar", (struct change){"linear.weight", NULL, true},
+  expect_bind_changed("resnet20-cifar", (struct change){"linear.weight", NULL, FLATTEN},
                       "\"linear.weight\": shape [640], expected [10, 64]");
+  expect_bind_changed("resnet20-cifar", (struct change){"linear.bias", NULL, APPEND_ONE},
+                      "\"linear.bias\": shape [10, 1], expected [10]");
 }
 
 static void expect_bind_with_extra(const char *model, const char *name, const char *part) {
@@ -631,6 +645,14 @@ Test(net, bad_options_are_refused) {
   expect_create_refused(&(sk_net_options){.taps = null_name, .tap_count = 1}, SK_INVALID_ARGUMENT, "tap");
   expect_create_refused(&(sk_net_options){.tap_count = 1}, SK_INVALID_ARGUMENT, "taps");
   expect_create_refused(&(sk_net_options){.classes = 11}, SK_BAD_FORMAT, "[11, 64]");
+}
+
+Test(net, an_algorithm_that_no_layer_can_use_is_refused) {
+  sk_weights *const weights = draw("resnext50_32x4d", 1); /* its 3x3 convolutions are grouped */
+  sk_net *net = NULL;
+  const sk_net_options options = {.algorithm = SK_ALGORITHM_WINOGRAD4};
+  expect_message(sk_net_create(&net, "resnext50_32x4d", weights, &options), SK_UNSUPPORTED, "winograd4: of use to no");
+  sk_weights_close(weights);
 }
 
 Test(net, null_arguments_are_refused) {

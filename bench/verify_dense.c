@@ -1,0 +1,205 @@
+/* Cases for dense, softmax and peak kernels, against their contracts written out plainly. */
+#include <math.h>
+#include <string.h>
+
+#include "bench/verify_bounds.h"
+#include "bench/verify_plane.h"
+#include "reference/reference.h"
+
+/* ---- Dense ---- */
+
+static void run_dense(struct sk_verify *v, size_t inputs, size_t panels, enum sk_data data) {
+  const size_t outputs = panels * SK_DENSE_PANEL, mark = v->scratch_count;
+  const float *x = sk_verify_random_floats(v, data, inputs), *bias = sk_verify_random_floats(v, data, outputs);
+  const float *weights = sk_verify_random_floats(v, data, inputs * outputs);
+  float *bits = sk_verify_floats(v, outputs);
+  double *exact = sk_verify_scratch(v, outputs * sizeof *exact),
+         *magnitude = sk_verify_scratch(v, outputs * sizeof *exact);
+  for (size_t o = 0; o < outputs; o += SK_BLOCK) {
+    struct sk_chain chain;
+    const float *panel = weights + o / SK_DENSE_PANEL * inputs * SK_DENSE_PANEL + o % SK_DENSE_PANEL;
+    sk_chain_compute(inputs, x, false, panel, SK_DENSE_PANEL, bias + o, &chain);
+    memcpy(bits + o, chain.bits, sizeof chain.bits);
+    memcpy(exact + o, chain.sum, sizeof chain.sum);
+    memcpy(magnitude + o, chain.magnitude, sizeof chain.magnitude);
+  }
+  for (enum sk_guard_side side = 0; side < SK_GUARD_SIDES && !sk_verify_failed(v); side++) {
+    sk_verify_at(v, "%s, %zu panels, %s", sk_data_name(data), panels, sk_guard_side_name(side));
+    const struct sk_dense_args args = {
+        .x = sk_verify_input(v, SK_SLOT_X, x, inputs, side),
+        .inputs = inputs,
+        .weights = sk_verify_input(v, SK_SLOT_WEIGHTS, weights, inputs * outputs, side),
+        .bias = sk_verify_input(v, SK_SLOT_BIAS, bias, outputs, side),
+        .y = sk_verify_output(v, SK_SLOT_Y, outputs, side),
+        .panels = panels,
+    };
+    v->kernels->dense(&args);
+    const struct sk_plane_check check = {args.y, 1, outputs / SK_BLOCK, outputs, bits, exact, magnitude, inputs};
+    sk_plane_check(v, &check);
+  }
+  sk_verify_release(v, mark);
+}
+
+static void dense_case(struct sk_verify *v, const void *parameters) {
+  for (size_t panels = 1; panels <= 3; panels++) {
+    for (enum sk_data data = SK_DATA_INTEGERS; data <= SK_DATA_REALS; data++) {
+      run_dense(v, *(const size_t *)parameters, panels, data);
+    }
+  }
+}
+
+/* ---- Peak ---- */
+
+/* Every lane does the same work, so all ISAs return the same number; and none may leave the work out. */
+static void fma_peak_case(struct sk_verify *v, const void *parameters) {
+  const size_t iterations = *(const size_t *)parameters;
+  const struct sk_expected expected = {v->generic->fma_peak(iterations), true, 0, INFINITY};
+  sk_verify_value(v, v->kernels->fma_peak(iterations), &expected, "result", 0, 0, 0);
+}
+
+/* ---- Softmax ---- */
+
+enum logits {
+  LOGITS_SMALL,
+  LOGITS_WIDE,
+  LOGITS_HUGE,
+  LOGITS_EQUAL,
+  LOGITS_NAN,
+  LOGITS_INFINITE,
+  LOGITS_LOWEST,
+  LOGITS
+};
+static const char *const logits_names[LOGITS] = {"small", "wide", "huge", "equal", "NaN", "infinite", "all -infinity"};
+
+static void fill_logits(struct sk_verify *v, enum logits kind, float *x, size_t count) {
+  sk_random_fill(&v->random, SK_DATA_REALS, x, count);
+  const size_t chosen = sk_random_below(&v->random, count);
+  for (size_t i = 0; i < count; i++) {
+    if (kind == LOGITS_WIDE) x[i] *= 120;
+    if (kind == LOGITS_HUGE) x[i] *= 3e38F;
+    if (kind == LOGITS_EQUAL) x[i] = -3.25F;
+    if (kind == LOGITS_LOWEST) x[i] = -INFINITY;
+  }
+  if (kind == LOGITS_NAN) x[chosen] = NAN;
+  if (kind == LOGITS_INFINITE) x[chosen] = sk_random_below(&v->random, 2) ? INFINITY : -INFINITY;
+}
+
+/*
+ * How far a probability may be off, relative to itself: u = 2^-24 each for
+ *   |x_i - m| times the rounding of x_i - m, which the exponential multiplies by its argument; 2 for SLEEF's 1.0 ULP;
+ *   the same of the sum, weighted by its terms; ceil(count/16) - 1 + 4 additions; and the division.
+ * Terms below the normal range may be lost altogether: each is below 2^-125, as is the loss in the quotient.
+ */
+struct softmax_row {
+  double largest, sum;
+  double roundings; /* of the sum */
+};
+
+static double softmax_bound(const struct softmax_row *row, double x) {
+  const double e = exp(x - row->largest), own = e > 0 ? fabs(x - row->largest) : 0;
+  const double nu =
+      1.01 * (own + 2 + row->roundings + 1) * 0x1p-24; /* 1% for products of roundings: own is below 750 */
+  return nu * e / row->sum;
+}
+
+static struct softmax_row describe_row(const double *x, size_t count) {
+  struct softmax_row row = {.largest = -INFINITY};
+  double weighted = 0;
+  for (size_t i = 0; i < count; i++) row.largest = fmax(row.largest, x[i]);
+  for (size_t i = 0; i < count; i++) {
+    const double e = exp(x[i] - row.largest);
+    row.sum += e;
+    if (e > 0) weighted += e * fabs(x[i] - row.largest);
+  }
+  const size_t additions = (count + 15) / 16 - 1 + 4;
+  row.roundings = weighted / row.sum + 2 + (double)additions;
+  return row;
+}
+
+/* SLEEF's scalar form of the exponential whose bits are the same on every ISA. sleef.h declares it only where the
+ * compiler may use FMA. */
+float Sleef_finz_expf1_u10purecfma(float);
+
+/* The contract, step by step: needs a CPU with fused multiply-add. */
+static void softmax_bits(const float *x, size_t count, float *y) {
+  float m = -INFINITY, lane[SK_BLOCK] = {0};
+  for (size_t i = 0; i < count && !isnan(m); i++) m = x[i] > m || isnan(x[i]) ? x[i] : m;
+  for (size_t i = 0; i < count; i++) {
+    y[i] = Sleef_finz_expf1_u10purecfma(x[i] - m);
+    lane[i % SK_BLOCK] += y[i];
+  }
+  for (size_t half = SK_BLOCK / 2; half > 0; half /= 2) {
+    for (size_t l = 0; l < half; l++) lane[l] += lane[l + half];
+  }
+  for (size_t i = 0; i < count; i++) y[i] /= lane[0];
+}
+
+/* What the row must become. */
+static struct sk_expected *softmax_expected(struct sk_verify *v, const float *x, size_t count) {
+  struct sk_expected *expected = sk_verify_scratch(v, count * sizeof *expected);
+  double *real = sk_verify_scratch(v, count * sizeof *real), *y = sk_verify_scratch(v, count * sizeof *y);
+  float *bits = sk_verify_floats(v, count);
+  for (size_t i = 0; i < count; i++) real[i] = (double)x[i];
+  sk_reference_softmax(1, count, real, y);
+  if (v->hardware_fma) {
+    softmax_bits(x, count, bits);
+  } else {
+    memset(bits, 0, count * sizeof *bits); /* the last bit may differ there, so none is compared */
+  }
+  const struct softmax_row row = describe_row(real, count);
+  const double lost = (double)(count + 2) * 0x1p-125;
+  for (size_t i = 0; i < count; i++) {
+    const bool finite = !isnan(y[i]);
+    expected[i] =
+        (struct sk_expected){bits[i], v->hardware_fma, y[i], finite ? softmax_bound(&row, real[i]) + lost : 0};
+  }
+  return expected;
+}
+
+static void run_softmax(struct sk_verify *v, const float *x, size_t count, const struct sk_expected *expected,
+                        bool in_place, enum sk_guard_side side) {
+  const struct sk_region region = {1, 0, 1, 0, count};
+  float *y = sk_verify_output(v, SK_SLOT_Y, count, side);
+  const float *from = in_place ? memcpy(y, x, count * sizeof *x) : sk_verify_input(v, SK_SLOT_X, x, count, side);
+  v->kernels->softmax(from, count, y, v->hardware_fma);
+  for (size_t i = 0; i < count; i++) {
+    if (!sk_verify_value(v, y[i], &expected[i], "y", 0, 0, i)) return;
+  }
+  sk_verify_only_wrote(v, SK_SLOT_Y, &region);
+  sk_verify_inputs_unchanged(v);
+}
+
+static void softmax_case(struct sk_verify *v, const void *parameters) {
+  const size_t count = *(const size_t *)parameters;
+  for (enum logits kind = 0; kind < LOGITS; kind++) {
+    const size_t mark = v->scratch_count;
+    float *x = sk_verify_floats(v, count);
+    fill_logits(v, kind, x, count);
+    const struct sk_expected *expected = softmax_expected(v, x, count);
+    for (size_t way = 0; way < 4 && !sk_verify_failed(v); way++) {
+      const enum sk_guard_side side = way % 2 == 0 ? SK_GUARD_AFTER : SK_GUARD_BEFORE;
+      sk_verify_at(v, "%s logits, %s, %s", logits_names[kind], way / 2 ? "in place" : "apart",
+                   sk_guard_side_name(side));
+      run_softmax(v, x, count, expected, way / 2 == 1, side);
+    }
+    sk_verify_release(v, mark);
+  }
+}
+
+void sk_verify_dense_kernels(struct sk_verify *v) {
+  for (size_t inputs = 1; inputs <= 130; inputs++) {
+    const struct sk_verify_case c = {"dense", NULL, dense_case, &inputs};
+    sk_verify_run(v, &c, "dense/%zu", inputs);
+  }
+  static const size_t iterations[] = {1, 2, 100};
+  for (size_t i = 0; i < sizeof iterations / sizeof iterations[0]; i++) {
+    const struct sk_verify_case c = {"fma_peak", NULL, fma_peak_case, &iterations[i]};
+    sk_verify_run(v, &c, "fma_peak/%zu", iterations[i]);
+  }
+  for (size_t count = 1; count <= 1001; count++) {
+    const bool chosen = count <= 66 || count == 100 || count == 257 || count >= 999;
+    if (!chosen && !sk_verify_exhaustive(v)) continue;
+    const struct sk_verify_case c = {"softmax", NULL, softmax_case, &count};
+    sk_verify_run(v, &c, "softmax/%zu", count);
+  }
+}

@@ -1,0 +1,200 @@
+/* Cases for elementwise and layout kernels, against their contracts written out plainly. */
+#include <math.h>
+#include <string.h>
+
+#include "bench/verify_bounds.h"
+#include "bench/verify_plane.h"
+
+/* ---- Elementwise ---- */
+
+enum operation { OPERATION_ADD, OPERATION_BATCH_NORM, OPERATION_RELU, OPERATIONS };
+static const char *const operation_names[OPERATIONS] = {"add", "batch_norm", "relu"};
+
+struct elementwise_case {
+  enum operation operation;
+  size_t height, width;
+};
+
+struct elementwise_model {
+  float *a, *b; /* [height][width][16] */
+  float scale[SK_BLOCK], shift[SK_BLOCK];
+};
+
+static float elementwise_output(const struct elementwise_case *c, const struct elementwise_model *m, size_t at,
+                                bool relu) {
+  float value = m->a[at];
+  if (c->operation == OPERATION_ADD) value += m->b[at];
+  if (c->operation == OPERATION_BATCH_NORM)
+    value = sk_exact_fma(value, m->scale[at % SK_BLOCK], m->shift[at % SK_BLOCK]);
+  return (relu || c->operation == OPERATION_RELU) && value < 0 ? 0 : value;
+}
+
+static void call_elementwise(struct sk_verify *v, enum operation operation, const struct sk_elementwise_args *args) {
+  const struct sk_kernel_table *k = v->kernels;
+  (operation == OPERATION_ADD ? k->add : operation == OPERATION_BATCH_NORM ? k->batch_norm : k->relu)(args);
+}
+
+/* y apart from its inputs, y in a, y in b. */
+enum place { PLACE_APART, PLACE_IN_A, PLACE_IN_B, PLACES };
+static const char *const place_names[PLACES] = {"apart", "in a", "in b"};
+
+/* Place one operand: an input with a gap of its own, or the output's own memory. */
+static const float *place_operand(struct sk_verify *v, const struct elementwise_case *c, const float *plain,
+                                  enum sk_slot slot, bool in_place, float *y, size_t gap, enum sk_guard_side side,
+                                  size_t *row) {
+  size_t floats;
+  const size_t used_gap = in_place ? 1 : gap;
+  const float *plane = sk_plane_lay_out(v, plain, c->height, c->width, used_gap, &floats);
+  *row = (c->width + used_gap) * SK_BLOCK;
+  return in_place ? memcpy(y, plane, floats * sizeof *y) : sk_verify_input(v, slot, plane, floats, side);
+}
+
+static void run_elementwise(struct sk_verify *v, const struct elementwise_case *c, const struct elementwise_model *m,
+                            const float *bits, enum place place, bool relu, enum sk_guard_side side) {
+  const size_t mark = v->scratch_count;
+  struct sk_elementwise_args args = {.height = c->height, .width = c->width, .relu = relu};
+  args.y_row = (c->width + 1) * SK_BLOCK;
+  args.y = sk_verify_output(v, SK_SLOT_Y, (c->height - 1) * args.y_row + c->width * SK_BLOCK, side);
+  args.a = place_operand(v, c, m->a, SK_SLOT_X, place == PLACE_IN_A, args.y, 2, side, &args.a_row);
+  if (c->operation == OPERATION_ADD) {
+    args.b = place_operand(v, c, m->b, SK_SLOT_RESIDUAL, place == PLACE_IN_B, args.y, 3, side, &args.b_row);
+  } else if (c->operation == OPERATION_BATCH_NORM) {
+    args.scale = sk_verify_input(v, SK_SLOT_WEIGHTS, m->scale, SK_BLOCK, side);
+    args.shift = sk_verify_input(v, SK_SLOT_BIAS, m->shift, SK_BLOCK, side);
+  }
+  call_elementwise(v, c->operation, &args);
+  const struct sk_plane_check check = {args.y, c->height, c->width, args.y_row, bits, NULL, NULL, 0};
+  sk_plane_check(v, &check);
+  sk_verify_release(v, mark);
+}
+
+static void elementwise_case(struct sk_verify *v, const void *parameters) {
+  const struct elementwise_case *c = parameters;
+  const size_t floats = c->height * c->width * SK_BLOCK;
+  float *bits = sk_verify_floats(v, floats);
+  for (size_t run = 0; run < SK_DATA_KINDS * 2 * PLACES * SK_GUARD_SIDES && !sk_verify_failed(v); run++) {
+    const enum sk_data data = (enum sk_data)(run % SK_DATA_KINDS);
+    const bool relu = run / SK_DATA_KINDS % 2 == 1;
+    const enum place place = (enum place)(run / SK_DATA_KINDS / 2 % PLACES);
+    const enum sk_guard_side side = (enum sk_guard_side)(run / SK_DATA_KINDS / 2 / PLACES);
+    if (place == PLACE_IN_B && c->operation != OPERATION_ADD) continue;
+    const size_t mark = v->scratch_count;
+    struct elementwise_model m = {.a = sk_verify_random_floats(v, data, floats),
+                                  .b = sk_verify_random_floats(v, data, floats)};
+    sk_random_fill(&v->random, data, m.scale, SK_BLOCK);
+    sk_random_fill(&v->random, data, m.shift, SK_BLOCK);
+    for (size_t at = 0; at < floats; at++) bits[at] = elementwise_output(c, &m, at, relu);
+    sk_verify_at(v, "%s, %s, %s, %s", sk_data_name(data), relu ? "relu" : "no relu", place_names[place],
+                 sk_guard_side_name(side));
+    run_elementwise(v, c, &m, bits, place, relu, side);
+    sk_verify_release(v, mark);
+  }
+}
+
+void sk_verify_elementwise_kernels(struct sk_verify *v) {
+  for (enum operation operation = 0; operation < OPERATIONS; operation++) {
+    for (size_t height = 1; height <= 3; height++) {
+      for (size_t width = 1; width <= 9; width++) {
+        const struct elementwise_case parameters = {operation, height, width};
+        const struct sk_verify_case c = {operation_names[operation], NULL, elementwise_case, &parameters};
+        sk_verify_run(v, &c, "%s/%zux%zu", operation_names[operation], height, width);
+      }
+    }
+  }
+}
+
+/* ---- Layout ---- */
+
+struct layout_case {
+  bool to_blocked, nhwc;
+  size_t channels, height, width;
+};
+
+/* Strides of the plain array, with poison between its channels and rows. Returns its number of floats. */
+static size_t plain_strides(const struct layout_case *c, bool spaced, struct sk_layout_args *args) {
+  const size_t gap = spaced ? 3 : 0;
+  args->plain_pixel = c->nhwc ? c->channels + gap : 1;
+  args->plain_row = c->width * args->plain_pixel + gap;
+  args->plain_channel = c->nhwc ? 1 : c->height * args->plain_row + gap;
+  return (c->channels - 1) * args->plain_channel + (c->height - 1) * args->plain_row +
+         (c->width - 1) * args->plain_pixel + 1;
+}
+
+static size_t plain_at(const struct sk_layout_args *a, size_t i, size_t j, size_t channel) {
+  return channel * a->plain_channel + i * a->plain_row + j * a->plain_pixel;
+}
+
+static void check_from_blocked(struct sk_verify *v, const struct layout_case *c, const struct sk_layout_args *a,
+                               const float *plain) {
+  const struct sk_region pixels = {c->height, a->plain_row, c->width, a->plain_pixel, c->channels};
+  const struct sk_region rows = {c->channels, a->plain_channel, c->height, a->plain_row, c->width};
+  for (size_t at = 0; at < c->height * c->width * c->channels; at++) {
+    const size_t pixel = at / c->channels, i = pixel / c->width, j = pixel % c->width, k = at % c->channels;
+    const struct sk_expected expected = {plain[plain_at(a, i, j, k)], true, 0, INFINITY};
+    if (!sk_verify_value(v, a->plain[plain_at(a, i, j, k)], &expected, "plain", k, i, j)) return;
+  }
+  sk_verify_only_wrote(v, SK_SLOT_Y, c->nhwc ? &pixels : &rows);
+  sk_verify_inputs_unchanged(v);
+}
+
+/* What to_blocked must write: [height][width][16], zeros past the channels; from_blocked reads poison there. */
+static float *blocked_pixels(struct sk_verify *v, const struct layout_case *c, const struct sk_layout_args *a,
+                             const float *plain) {
+  float *blocked = sk_verify_floats(v, c->height * c->width * SK_BLOCK);
+  for (size_t at = 0; at < c->height * c->width * SK_BLOCK; at++) {
+    const size_t pixel = at / SK_BLOCK, k = at % SK_BLOCK;
+    const float past = c->to_blocked ? 0 : sk_canary();
+    blocked[at] = k < c->channels ? plain[plain_at(a, pixel / c->width, pixel % c->width, k)] : past;
+  }
+  return blocked;
+}
+
+static void run_layout(struct sk_verify *v, const struct layout_case *c, bool spaced, enum sk_guard_side side) {
+  const size_t mark = v->scratch_count;
+  struct sk_layout_args a = {.height = c->height, .width = c->width, .channels = c->channels};
+  const size_t floats = plain_strides(c, spaced, &a);
+  const float *plain = sk_verify_random_floats(v, SK_DATA_SPECIAL, floats);
+  const float *pixels = blocked_pixels(v, c, &a, plain);
+  a.blocked_row = (c->width + 2) * SK_BLOCK;
+  size_t blocked_floats;
+  const float *blocked = sk_plane_lay_out(v, pixels, c->height, c->width, 2, &blocked_floats);
+  /* One struct serves both directions, so its pointers are not const; what is an input is checked to stay one. */
+  if (c->to_blocked) {
+    a.plain = (float *)(uintptr_t)sk_verify_input(v, SK_SLOT_X, plain, floats, side);
+    a.blocked = sk_verify_output(v, SK_SLOT_Y, blocked_floats, side);
+    v->kernels->to_blocked(&a);
+    const struct sk_plane_check check = {a.blocked, c->height, c->width, a.blocked_row, pixels, NULL, NULL, 0};
+    sk_plane_check(v, &check);
+  } else {
+    a.blocked = (float *)(uintptr_t)sk_verify_input(v, SK_SLOT_X, blocked, blocked_floats, side);
+    a.plain = sk_verify_output(v, SK_SLOT_Y, floats, side);
+    v->kernels->from_blocked(&a);
+    check_from_blocked(v, c, &a, plain);
+  }
+  sk_verify_release(v, mark);
+}
+
+static void layout_case(struct sk_verify *v, const void *parameters) {
+  static const size_t sizes[][2] = {{1, 1}, {1, 5}, {3, 4}, {7, 7}, {4, 17}};
+  struct layout_case c = *(const struct layout_case *)parameters;
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    c.height = sizes[i][0];
+    c.width = sizes[i][1];
+    for (size_t way = 0; way < 4 && !sk_verify_failed(v); way++) {
+      const enum sk_guard_side side = way % 2 == 0 ? SK_GUARD_AFTER : SK_GUARD_BEFORE;
+      sk_verify_at(v, "%zux%zu, %s, %s", c.height, c.width, way / 2 ? "spaced" : "dense", sk_guard_side_name(side));
+      run_layout(v, &c, way / 2 == 1, side);
+    }
+  }
+}
+
+void sk_verify_layout_kernels(struct sk_verify *v) {
+  for (size_t i = 0; i < 4; i++) {
+    struct layout_case parameters = {.to_blocked = i / 2 == 0, .nhwc = i % 2 == 1};
+    for (parameters.channels = 1; parameters.channels <= SK_BLOCK; parameters.channels++) {
+      const char *group = parameters.to_blocked ? "to_blocked" : "from_blocked";
+      const struct sk_verify_case c = {group, NULL, layout_case, &parameters};
+      sk_verify_run(v, &c, "%s/%s/c%zu", group, parameters.nhwc ? "nhwc" : "nchw", parameters.channels);
+    }
+  }
+}
