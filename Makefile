@@ -71,7 +71,8 @@ top     := $(if $(filter build,$(BUILD)),$(notdir $(program) $(bench)))
 
 # ---- Flags --------------------------------------------------------------------------------------------------------
 
-WARNINGS := -Wall -Wextra -Wshadow -Wconversion $(WERROR)
+# Without OpenMP its pragmas are to be ignored, and silently.
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion $(WERROR) $(if $(OPENMP_CFLAGS),,-Wno-unknown-pragmas)
 INCLUDES := -I$(BUILD) -I. -Iinclude -D_GNU_SOURCE $(CPPFLAGS) $(LIBRARY_CFLAGS)
 # After the user's flags, for the results hang on them: a fused multiply-add only where the source has one, and no
 # link-time optimisation, which could carry AVX-512 code of one object into the baseline code of another.

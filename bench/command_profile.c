@@ -246,6 +246,7 @@ static sk_status open_net(sk_net **net, const struct sk_options *options, const 
                                  .threads = options->threads,
                                  .batch = options->batch,
                                  .in_height = options->height,
+                                 .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5,
                                  .in_width = options->width};
   sk_status status = sk_open_weights(&weights, options, model);
   if (!status) status = sk_net_create(net, model, weights, &wanted);

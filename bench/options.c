@@ -176,6 +176,7 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
                         "auto, direct, winograd2, winograd4, winograd6, gemm, reference [auto];\n"
                         "one that does not apply to a layer leaves that layer direct"},
     [SK_OPTION_SIZE] = {"size", 0, "HxW", "input height and width [the network's own]"},
+    [SK_OPTION_RESNET_V1] = {"resnet-v1", 0, NULL, "stride in a bottleneck's first 1x1 [v1.5: in its 3x3]"},
     [SK_OPTION_TOP] = {"top", 'k', "K", "classes to print per image [3, or all if fewer]"},
     [SK_OPTION_LABELS] = {"labels", 'l', "FILE", "names of the classes, one per line [their numbers]"},
     [SK_OPTION_LOGITS] = {"logits", 0, "FILE", "write float32 [images][classes] as .npy"},
@@ -222,6 +223,7 @@ static sk_status store(struct sk_options *options, enum sk_option option, char *
     case SK_OPTION_SEED: return read_number(text, 0, UINT64_MAX, &options->seed);
     case SK_OPTION_RUNS: return read_size(text, MAXIMUM_RUNS, &options->runs);
     case SK_OPTION_FILTER: return read_filter(text, &options->filter);
+    case SK_OPTION_RESNET_V1: options->resnet_v1 = true; return SK_OK;
     case SK_OPTION_EXHAUSTIVE: options->exhaustive = true; return SK_OK;
     case SK_OPTION_JSON: options->json = true; return SK_OK;
     case SK_OPTION_COUNT: break;

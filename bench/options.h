@@ -15,6 +15,7 @@ enum sk_option {
   SK_OPTION_ISA,
   SK_OPTION_ALGO,
   SK_OPTION_SIZE,
+  SK_OPTION_RESNET_V1,
   SK_OPTION_TOP,
   SK_OPTION_LABELS,
   SK_OPTION_LOGITS,
@@ -47,7 +48,7 @@ struct sk_options {
   size_t height, width, classes, runs, top;
   uint64_t seed;
   float mean[3], standard_deviation[3];
-  bool exhaustive, json;
+  bool resnet_v1, exhaustive, json;
 
   const char **layers; /* names after --layer */
   size_t layer_count;

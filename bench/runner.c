@@ -68,6 +68,7 @@ sk_status sk_runner_open(struct sk_runner *runner, const struct sk_options *opti
                                  .in_height = options->height,
                                  .in_width = options->width,
                                  .classes = options->classes,
+                                 .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5,
                                  .taps = options->layers,
                                  .tap_count = options->layer_count};
   *runner = (struct sk_runner){.reference = options->reference};

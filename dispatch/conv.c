@@ -118,15 +118,17 @@ static const struct sk_conv_method *find_method(const sk_conv_shape *shape, sk_a
 }
 
 /*
- * The shape rules of `auto`. They look at the shape alone, never at the machine, so that the same network runs the same
- * algorithms, and gives the same bits, everywhere. F(4,3) pays where its tiles are mostly full and the channels make
- * the multiplication, not the transforms, the larger part.
+ * The shape rules of `auto`. They look at the shape of one image alone, never at the machine or the batch, so that the same
+ * network runs the same algorithms, and gives the same bits, everywhere. F(4,3) pays where its tiles are mostly full and the
+ * channels make the multiplication, not the transforms, the larger part; on small outputs, where transformed weights come
+ * from memory, F(2,3) has fewer of them (docs/performance.md has the measurements).
  */
 static sk_algorithm automatic(const sk_conv_shape *s, size_t out_height, size_t out_width) {
-  const bool winograd = sk_conv_method_winograd4.applies(s);
-  const bool deep = s->in_channels >= 32 && s->out_channels >= 32;
-  const bool large = out_height >= 12 && out_width >= 12;
-  return winograd && deep && large ? SK_ALGORITHM_WINOGRAD4 : SK_ALGORITHM_DIRECT;
+  const size_t side = sk_size_min(out_height, out_width);
+  if (!sk_conv_method_winograd4.applies(s) || s->in_channels < 32 || s->out_channels < 32 || side < 4) {
+    return SK_ALGORITHM_DIRECT;
+  }
+  return side < 12 ? SK_ALGORITHM_WINOGRAD2 : SK_ALGORITHM_WINOGRAD4;
 }
 
 static sk_status choose_method(const sk_conv_shape *shape, sk_algorithm wanted, const struct sk_conv_method **method) {
