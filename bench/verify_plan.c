@@ -372,10 +372,11 @@ static void run_tensors(struct sk_verify *v, const struct run *r, enum sk_layout
 
 /* ---- Cases ---- */
 
-/* Two threads must give the bits of one, which the generic kernels gave. By default they run once in a case: waiting
- * for each other takes them longer than the work. */
+/* Two threads must give the bits of one, which the generic kernels gave. By default they run once in a case, and for
+ * gemm only with batches, where the BLAS's threads and OpenMP's wait for each other far longer than they work. */
 static void run_variant(struct sk_verify *v, const struct plan_case *c, enum sk_data data, unsigned variant) {
-  const bool twice = sk_verify_exhaustive(v) || (data == SK_DATA_REALS && variant == VARIANTS - 1);
+  const bool worthwhile = c->algorithm != SK_ALGORITHM_GEMM || c->fixture->shape.batch > 1;
+  const bool twice = sk_verify_exhaustive(v) || (data == SK_DATA_REALS && variant == VARIANTS - 1 && worthwhile);
   for (int threads = 1; threads <= (twice ? 2 : 1) && !sk_verify_failed(v); threads++) {
     struct run r = make_run(c->fixture, v->kernels->isa, c->algorithm, threads, data, variant);
     run_plain(v, &r);
