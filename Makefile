@@ -175,6 +175,11 @@ test_environment = BUILD='$(BUILD)' SKIPLANE='$(BUILD)/skiplane' RUNNER='$(RUNNE
 check: all $(unit) $(tools)
 	+@$(test_environment) tests/run
 
+# The full sweeps: every combination of the checker, and the generic kernels over all pictures of ../shared.
+check-exhaustive: all $(unit)
+	OMP_WAIT_POLICY=passive SKIPLANE_EXHAUSTIVE=1 $(unit) --filter 'pretrained/*' --timeout 3600
+	OMP_WAIT_POLICY=passive $(BUILD)/skiplane verify --exhaustive
+
 check-torch: all
 	@$(test_environment) tests/check_torch
 
@@ -291,6 +296,7 @@ help:
 	@echo 'make check            all tests; installs what is missing; SKIPLANE_REQUIRE_ISA=avx512 forbids skipping it'
 	@echo 'make check-sanitize   the tests under the address and undefined behaviour sanitizers'
 	@echo 'make check-arm        the Arm build, run under qemu-aarch64'
+	@echo 'make check-exhaustive full sweeps of the checker and the trained networks: some 15 minutes'
 	@echo 'make check-torch      compare with torchvision (Debian: python3-torchvision)'
 	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'
 	@echo 'make bench            run the Google Benchmark harness'
@@ -303,7 +309,7 @@ help:
 	@echo 'BUILD=DIR chooses the build folder [build]; V=1 shows the commands'
 
 FORCE:
-.PHONY: all demo bench check check-torch check-sanitize check-arm fuzz fuzz-run install uninstall format lint clean \
+.PHONY: all demo bench check check-exhaustive check-torch check-sanitize check-arm fuzz fuzz-run install uninstall format lint clean \
   distclean help FORCE
 
 -include $(patsubst %.o,%.d,$(library_objects) $(shared_objects) $(main_object) $(bench_objects) $(test_objects) \

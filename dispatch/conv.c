@@ -118,10 +118,10 @@ static const struct sk_conv_method *find_method(const sk_conv_shape *shape, sk_a
 }
 
 /*
- * The shape rules of `auto`. They look at the shape of one image alone, never at the machine or the batch, so that the same
- * network runs the same algorithms, and gives the same bits, everywhere. F(4,3) pays where its tiles are mostly full and the
- * channels make the multiplication, not the transforms, the larger part; on small outputs, where transformed weights come
- * from memory, F(2,3) has fewer of them (docs/performance.md has the measurements).
+ * The shape rules of `auto`. They look at the shape of one image alone, never at the machine or the batch, so that the
+ * same network runs the same algorithms, and gives the same bits, everywhere. F(4,3) pays where its tiles are mostly
+ * full and the channels make the multiplication, not the transforms, the larger part; on small outputs, where
+ * transformed weights come from memory, F(2,3) has fewer of them (docs/performance.md has the measurements).
  */
 static sk_algorithm automatic(const sk_conv_shape *s, size_t out_height, size_t out_width) {
   const size_t side = sk_size_min(out_height, out_width);
