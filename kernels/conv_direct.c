@@ -65,20 +65,17 @@ SK_INLINE void tile(const struct sk_conv_direct_args *args, struct corner at, co
   }
 }
 
-/* Compute one tile whose width is known only now: one copy of the loops for each width. */
-SK_INLINE void tile_of(const struct sk_conv_direct_args *args, struct corner at, const size_t rows, size_t width,
-                       const size_t blocks, const size_t x_pixel, const size_t x_channel) {
-  switch (rows == 1 ? width : width * 100) {
+/* Compute one tile of one row whose width is known only now: a copy of the loops for each width. */
+SK_INLINE void tile_of_one_row(const struct sk_conv_direct_args *args, struct corner at, size_t width,
+                               const size_t blocks, const size_t x_pixel, const size_t x_channel) {
+  switch (width) {
     case 1: tile(args, at, 1, 1, blocks, x_pixel, x_channel); break;
     case 2: tile(args, at, 1, 2, blocks, x_pixel, x_channel); break;
-    case 100: tile(args, at, 2, 1, blocks, x_pixel, x_channel); break;
 #if SK_TILE_PIXELS >= 6
     case 3: tile(args, at, 1, 3, blocks, x_pixel, x_channel); break;
     case 4: tile(args, at, 1, 4, blocks, x_pixel, x_channel); break;
     case 5: tile(args, at, 1, 5, blocks, x_pixel, x_channel); break;
     case 6: tile(args, at, 1, 6, blocks, x_pixel, x_channel); break;
-    case 200: tile(args, at, 2, 2, blocks, x_pixel, x_channel); break;
-    case 300: tile(args, at, 2, 3, blocks, x_pixel, x_channel); break;
 #endif
 #if SK_TILE_PIXELS >= 14
     case 7: tile(args, at, 1, 7, blocks, x_pixel, x_channel); break;
@@ -89,10 +86,25 @@ SK_INLINE void tile_of(const struct sk_conv_direct_args *args, struct corner at,
     case 12: tile(args, at, 1, 12, blocks, x_pixel, x_channel); break;
     case 13: tile(args, at, 1, 13, blocks, x_pixel, x_channel); break;
     case 14: tile(args, at, 1, 14, blocks, x_pixel, x_channel); break;
-    case 400: tile(args, at, 2, 4, blocks, x_pixel, x_channel); break;
-    case 500: tile(args, at, 2, 5, blocks, x_pixel, x_channel); break;
-    case 600: tile(args, at, 2, 6, blocks, x_pixel, x_channel); break;
-    case 700: tile(args, at, 2, 7, blocks, x_pixel, x_channel); break;
+#endif
+    default: break;
+  }
+}
+
+/* Likewise of two rows, which are half as wide at most. */
+SK_INLINE void tile_of_two_rows(const struct sk_conv_direct_args *args, struct corner at, size_t width,
+                                const size_t blocks, const size_t x_pixel, const size_t x_channel) {
+  switch (width) {
+    case 1: tile(args, at, 2, 1, blocks, x_pixel, x_channel); break;
+#if SK_TILE_PIXELS >= 6
+    case 2: tile(args, at, 2, 2, blocks, x_pixel, x_channel); break;
+    case 3: tile(args, at, 2, 3, blocks, x_pixel, x_channel); break;
+#endif
+#if SK_TILE_PIXELS >= 14
+    case 4: tile(args, at, 2, 4, blocks, x_pixel, x_channel); break;
+    case 5: tile(args, at, 2, 5, blocks, x_pixel, x_channel); break;
+    case 6: tile(args, at, 2, 6, blocks, x_pixel, x_channel); break;
+    case 7: tile(args, at, 2, 7, blocks, x_pixel, x_channel); break;
 #endif
     default: break;
   }
@@ -108,7 +120,11 @@ typedef void tile_fn(const struct sk_conv_direct_args *args, struct corner at, s
 #define SK_TILE_FUNCTION(name, blocks, x_pixel, x_channel)                                                          \
   static __attribute__((noinline)) void name(const struct sk_conv_direct_args *args, struct corner at, size_t rows, \
                                              size_t width) {                                                        \
-    tile_of(args, at, rows, width, blocks, x_pixel, x_channel);                                                     \
+    if (rows == 1) {                                                                                                \
+      tile_of_one_row(args, at, width, blocks, x_pixel, x_channel);                                                 \
+    } else {                                                                                                        \
+      tile_of_two_rows(args, at, width, blocks, x_pixel, x_channel);                                                \
+    }                                                                                                               \
   }
 
 SK_TILE_FUNCTION(blocked_stride1_1, 1, SK_BLOCK, 1)
