@@ -4,19 +4,9 @@
 #include <stdlib.h>
 
 #include "skiplane.h"
+#include "tests/sanitized.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define WATCHABLE 0 /* the sanitizer has an allocator of its own */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WATCHABLE 0
-#endif
-#endif
-#ifndef WATCHABLE
-#define WATCHABLE 1
-#endif
-
-#if WATCHABLE
+#if !SK_SANITIZED
 static atomic_size_t allocations;
 
 void *__libc_malloc(size_t bytes);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "skiplane.h"
+#include "tests/sanitized.h"
 
 enum { CLASSES = 10, PICTURE_FLOATS = 3 * 32 * 32, MAX_PICTURES = 256 };
 
@@ -129,9 +130,11 @@ static void expect_same_bits(const char *model, const sk_weights *weights, sk_ne
   free(logits);
 }
 
-/* The generic kernels form their fused multiply-adds in software: a tenth of the pictures, unless all are asked for. */
-static size_t pictures_for(sk_isa isa, const struct pictures *p) {
-  return isa == SK_ISA_GENERIC && !getenv("SKIPLANE_EXHAUSTIVE") && p->count > 20 ? p->count / 10 : p->count;
+/* A tenth of the pictures where they take long, unless all are asked for: with the generic kernels, whose fused
+ * multiply-adds are software, and under sanitizers. */
+static size_t pictures_for(sk_isa isa, size_t count) {
+  const bool slow = isa == SK_ISA_GENERIC || SK_SANITIZED;
+  return slow && !getenv("SKIPLANE_EXHAUSTIVE") && count > 20 ? count / 10 : count;
 }
 
 /* Check one algorithm on every ISA, best first: like PyTorch, and the same bits everywhere. */
@@ -145,7 +148,7 @@ static void check_algorithm(const char *model, const sk_weights *weights, sk_alg
     char what[64];
     snprintf(what, sizeof what, "%s %s %s", model, sk_isa_name((sk_isa)isa), sk_algorithm_name(algorithm));
     const sk_net_options options = {.isa = (sk_isa)isa, .algorithm = algorithm, .threads = 1, .batch = 1};
-    p->count = pictures_for((sk_isa)isa, p);
+    p->count = pictures_for((sk_isa)isa, count);
     run_all(model, weights, &options, p, logits);
     expect_like_pytorch(p, logits, what);
     if (isa != SK_ISA_GENERIC) expect_same_bits(model, weights, options, p, logits, what);
