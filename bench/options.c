@@ -17,27 +17,25 @@
 
 enum { MESSAGE_ROOM = 1024 };
 
-static void tell(const struct sk_options *options, const char *message) {
+static void tell(const struct sk_options *options, const char *format, va_list arguments) {
+  char message[MESSAGE_ROOM];
+  vsnprintf(message, sizeof message, format, arguments);
   fflush(stdout); /* in order, where both go to one place */
   fprintf(stderr, "skiplane %s: %s\n", options->command, message);
 }
 
 void sk_tell(const struct sk_options *options, const char *format, ...) {
-  char message[MESSAGE_ROOM];
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(message, sizeof message, format, arguments);
+  tell(options, format, arguments);
   va_end(arguments);
-  tell(options, message);
 }
 
 enum sk_exit sk_usage_error(const struct sk_options *options, const char *format, ...) {
-  char message[MESSAGE_ROOM];
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(message, sizeof message, format, arguments);
+  tell(options, format, arguments);
   va_end(arguments);
-  tell(options, message);
   return SK_EXIT_USAGE;
 }
 
