@@ -79,7 +79,8 @@ INCLUDES := -I$(BUILD) -I. -Iinclude -D_GNU_SOURCE $(CPPFLAGS) $(LIBRARY_CFLAGS)
 NUMERICS := -ffp-contract=off -fno-lto
 common   := $(INCLUDES) $(WARNINGS) -MMD -MP -fPIC -fvisibility=hidden
 baseline := $(common) -O2 $(CFLAGS) $(SANITIZER_FLAGS) $(OPENMP_CFLAGS) $(NUMERICS)
-kernel   := $(common) $(CFLAGS) $(SANITIZER_FLAGS) -O3 -fomit-frame-pointer -fno-math-errno $(NUMERICS)
+kernel_flags := $(CFLAGS) $(SANITIZER_FLAGS) -O3 -fomit-frame-pointer -fno-math-errno $(NUMERICS)
+kernel   := $(common) $(kernel_flags)
 cxx      := $(common) -O2 $(CXXFLAGS) $(SANITIZER_FLAGS) $(BENCHMARK_CFLAGS) $(NUMERICS)
 link     := $(LDFLAGS) $(SANITIZER_FLAGS)
 
@@ -121,6 +122,13 @@ $(BUILD)/symbols.txt: include/skiplane.h $(config)
 
 $(BUILD)/symbols.map: $(BUILD)/symbols.txt
 	$(Q){ echo 'SKIPLANE_0 {'; echo 'global:'; sed 's/$$/;/' $<; echo 'local: *;'; echo '};'; } >$@
+
+# What `git describe` says of the tree, and how kernels are compiled; the file changes only when that does.
+$(BUILD)/revision.h: FORCE
+	$(Q)mkdir -p $(@D) && { printf '#define SK_BUILD_REVISION "%s"\n' "$$(git describe --always --dirty 2>/dev/null || echo unknown)"; \
+	  printf '#define SK_KERNEL_FLAGS "%s"\n' '$(subst ",\",$(strip $(CPPFLAGS) $(kernel_flags)))'; } >$@.new && \
+	  if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+$(BUILD)/bench/context.o: $(BUILD)/revision.h
 
 # A sanitized library has references that only the program's runtime resolves: no -z defs there.
 $(shared): $(library_objects) $(BUILD)/symbols.map
@@ -282,7 +290,7 @@ lint: $(BUILD)/config.mk
 
 clean:
 	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench tests fuzz check) \
-	  $(BUILD)/skiplane $(BUILD)/skiplane-bench $(BUILD)/libskiplane.* $(BUILD)/symbols.*
+	  $(BUILD)/skiplane $(BUILD)/skiplane-bench $(BUILD)/libskiplane.* $(BUILD)/symbols.* $(BUILD)/revision.h
 	$(if $(filter build,$(BUILD)),rm -f skiplane skiplane-bench)
 
 # Only folders that configure made.

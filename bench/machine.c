@@ -53,6 +53,57 @@ static void read_system(struct sk_machine *machine) {
   machine->cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 0;
 }
 
+/* ---- What moves the clock ------------------------------------------------------------------------------------- */
+
+/* Read the first line of a file; SK_UNKNOWN if there is none. */
+static void read_line(const char *path, char value[SK_MACHINE_TEXT]) {
+  snprintf(value, SK_MACHINE_TEXT, SK_UNKNOWN);
+  FILE *file = fopen(path, "r");
+  if (!file) return;
+  char line[SK_MACHINE_TEXT];
+  if (fgets(line, sizeof line, file)) {
+    line[strcspn(line, "\n")] = '\0';
+    if (*line) snprintf(value, SK_MACHINE_TEXT, "%s", line);
+  }
+  fclose(file);
+}
+
+/* Whether the CPU says that it runs under a hypervisor: a flag of x86's. */
+static bool has_hypervisor_flag(void) {
+  char line[8192];
+  bool found = false;
+  FILE *file = fopen("/proc/cpuinfo", "r");
+  if (!file) return false;
+  while (!found && fgets(line, sizeof line, file)) {
+    if (strncmp(line, "flags", 5) == 0) {
+      found = strstr(line, " hypervisor") != NULL;
+      break;
+    }
+  }
+  fclose(file);
+  return found;
+}
+
+/* The hypervisor's name stands where the kernel or the firmware put it, if it does. */
+static void read_virtualisation(char value[SK_MACHINE_TEXT]) {
+  char source[SK_MACHINE_TEXT];
+  read_line("/sys/hypervisor/type", value);
+  if (strcmp(value, SK_UNKNOWN) != 0) return;
+  const bool is_guest = has_hypervisor_flag();
+  read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", source);
+  if (is_guest) snprintf(value, SK_MACHINE_TEXT, "%s", strncmp(source, "kvm", 3) == 0 ? "kvm" : "hypervisor");
+#if defined(__x86_64__)
+  if (!is_guest) snprintf(value, SK_MACHINE_TEXT, "none");
+#endif
+}
+
+static void read_clock_conditions(struct sk_machine *machine) {
+  read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", machine->governor);
+  read_line("/sys/devices/system/cpu/smt/control", machine->smt);
+  if (strcmp(machine->smt, "notsupported") == 0) snprintf(machine->smt, sizeof machine->smt, "not supported");
+  read_virtualisation(machine->virtualisation);
+}
+
 /* ---- Caches ------------------------------------------------------------------------------------------------- */
 
 /* Read a one-line file below CPU 0's caches. */
@@ -105,6 +156,7 @@ void sk_machine_read(struct sk_machine *machine) {
   *machine = (struct sk_machine){0};
   read_cpu(machine);
   read_system(machine);
+  read_clock_conditions(machine);
   while (machine->cache_count < SK_MACHINE_MAX_CACHES &&
          read_cache(machine->cache_count, &machine->caches[machine->cache_count])) {
     machine->cache_count++;

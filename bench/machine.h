@@ -15,9 +15,12 @@ struct sk_cache {
 };
 
 struct sk_machine {
-  char cpu[SK_MACHINE_TEXT];    /* "AMD EPYC 9B45", SK_UNKNOWN */
-  char system[SK_MACHINE_TEXT]; /* "Linux 6.1.0 x86_64" */
-  size_t cpus;                  /* that this process may use */
+  char cpu[SK_MACHINE_TEXT];            /* "AMD EPYC 9B45", SK_UNKNOWN */
+  char system[SK_MACHINE_TEXT];         /* "Linux 6.1.0 x86_64" */
+  size_t cpus;                          /* that this process may use */
+  char governor[SK_MACHINE_TEXT];       /* of CPU 0's frequency: "performance" */
+  char smt[SK_MACHINE_TEXT];            /* simultaneous multithreading: "on", "off", "not supported" */
+  char virtualisation[SK_MACHINE_TEXT]; /* "none", "kvm", "hypervisor" where its name is not told */
   struct sk_cache caches[SK_MACHINE_MAX_CACHES];
   size_t cache_count; /* of CPU 0; 0 where the system does not tell */
 };

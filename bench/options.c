@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/affinity.h"
 #include "bench/suggest.h"
 #include "dispatch/status.h"
 #include "resnet/text.h"
@@ -44,7 +45,7 @@ enum sk_exit sk_fail_status(const struct sk_options *options, sk_status status) 
   return status == SK_INVALID_ARGUMENT ? SK_EXIT_USAGE : SK_EXIT_FAILURE;
 }
 
-bool sk_options_has(const struct sk_options *options, unsigned bit) { return (options->given & bit) != 0; }
+bool sk_options_has(const struct sk_options *options, uint64_t bit) { return (options->given & bit) != 0; }
 
 /* ---- Values ----------------------------------------------------------------------------------------------------- */
 
@@ -148,6 +149,47 @@ static sk_status read_filter(const char *text, const char **filter) {
   return sk_fail(SK_INVALID_ARGUMENT, "\"%s\" is not a regular expression: %s", sk_quote_short(text).text, reason);
 }
 
+/* --json, --json=FILE: text is NULL without a file. */
+static sk_status read_destination(const char *text, bool *wanted, const char **path) {
+  *wanted = true;
+  return text ? read_text(text, path) : SK_OK;
+}
+
+/* Read a plain decimal number that ends at `end`: no sign, no blank, no exponent, no hexadecimal. */
+static bool read_decimal(const char *text, const char *end, double least, double most, double *value) {
+  char *stopped = NULL;
+  const size_t length = (size_t)(end - text);
+  if (length == 0 || strspn(text, "0123456789.") < length) return false;
+  *value = strtod(text, &stopped);
+  return stopped == end && *value >= least && *value <= most;
+}
+
+static sk_status read_seconds(const char *text, double *seconds) {
+  if (read_decimal(text, text + strlen(text), 0.1, 86400, seconds)) return SK_OK;
+  return reject(text, "a number of seconds from 0.1 to 86400");
+}
+
+static sk_status read_percent(const char *text, double *fraction) {
+  const size_t length = strlen(text);
+  const size_t digits = length > 0 && text[length - 1] == '%' ? length - 1 : length;
+  double percent = 0;
+  const bool fits = read_decimal(text, text + digits, 0, 1000, &percent);
+  *fraction = percent / 100;
+  return fits ? SK_OK : reject(text, "a percentage from 0 to 1000, such as 5%");
+}
+
+static sk_status read_scenario(const char *text, enum sk_scenario *scenario) {
+  *scenario = strcmp(text, "offline") == 0 ? SK_SCENARIO_OFFLINE : SK_SCENARIO_SINGLE_STREAM;
+  if (*scenario == SK_SCENARIO_OFFLINE || strcmp(text, "single-stream") == 0) return SK_OK;
+  return reject(text, "single-stream or offline");
+}
+
+static sk_status read_cpus(const char *text, const char **cpus) {
+  struct sk_cpu_list list;
+  *cpus = text;
+  return sk_cpu_list_parse(text, &list);
+}
+
 static sk_status read_threads(const char *text, int *threads) {
   uint64_t number = 0;
   const sk_status status = read_number(text, 1, MAXIMUM_THREADS, &number);
@@ -162,32 +204,54 @@ struct option_entry {
   char letter;          /* 0: long only */
   const char *argument; /* its name in the help; NULL: none */
   const char *help;
+  bool optional; /* whether the argument may be missing; if not, it is joined by '=' */
 };
 
 static const struct option_entry entries[SK_OPTION_COUNT] = {
-    [SK_OPTION_MODEL] = {"model", 'm', "NAME", "the network; 'skiplane models' lists them"},
-    [SK_OPTION_WEIGHTS] = {"weights", 'w', "FILE", "its weights: safetensors with torchvision, timm or CIFAR names"},
-    [SK_OPTION_BATCH] = {"batch", 'b', "N", "images per run [1]"},
-    [SK_OPTION_THREADS] = {"threads", 't', "N", "threads [as many as OpenMP gives]"},
-    [SK_OPTION_ISA] = {"isa", 0, "NAME", "auto, generic, avx2, avx512, neon [SKIPLANE_ISA, or the best there is]"},
+    [SK_OPTION_MODEL] = {"model", 'm', "NAME", "the network; 'skiplane models' lists them", false},
+    [SK_OPTION_WEIGHTS] = {"weights", 'w', "FILE", "its weights: safetensors with torchvision, timm or CIFAR names",
+                           false},
+    [SK_OPTION_BATCH] = {"batch", 'b', "N", "images per run [1]", false},
+    [SK_OPTION_THREADS] = {"threads", 't', "N", "threads [as many as OpenMP gives]", false},
+    [SK_OPTION_ISA] = {"isa", 0, "NAME", "auto, generic, avx2, avx512, neon [SKIPLANE_ISA, or the best there is]",
+                       false},
     [SK_OPTION_ALGO] = {"algo", 'a', "NAME",
                         "auto, direct, winograd2, winograd4, winograd6, gemm, reference [auto];\n"
-                        "one that does not apply to a layer leaves that layer direct"},
-    [SK_OPTION_SIZE] = {"size", 0, "HxW", "input height and width [the network's own]"},
-    [SK_OPTION_RESNET_V1] = {"resnet-v1", 0, NULL, "stride in a bottleneck's first 1x1 [v1.5: in its 3x3]"},
-    [SK_OPTION_TOP] = {"top", 'k', "K", "classes to print per image [3, or all if fewer]"},
-    [SK_OPTION_LABELS] = {"labels", 'l', "FILE", "names of the classes, one per line [their numbers]"},
-    [SK_OPTION_LOGITS] = {"logits", 0, "FILE", "write float32 [images][classes] as .npy"},
-    [SK_OPTION_MEAN] = {"mean", 0, "R,G,B", "of the training images, scaled to 0..1 [the network's own]"},
-    [SK_OPTION_STD] = {"std", 0, "R,G,B", "standard deviation, likewise"},
-    [SK_OPTION_LAYER] = {"layer", 0, "NAME...", "layers by torchvision's names; several words, commas, or repeated"},
-    [SK_OPTION_OUTPUT] = {"output", 'o', "PATH", "where the result goes"},
-    [SK_OPTION_CLASSES] = {"classes", 0, "N", "number of classes [the network's own]"},
-    [SK_OPTION_SEED] = {"seed", 's', "N", "of the random numbers [1]"},
-    [SK_OPTION_RUNS] = {"runs", 'n', "N", "timed runs of either kind [as many as fit in some 5 seconds]"},
-    [SK_OPTION_FILTER] = {"filter", 'f', "REGEX", "only cases whose names match (POSIX extended)"},
-    [SK_OPTION_EXHAUSTIVE] = {"exhaustive", 0, NULL, "all combinations of parameters: minutes, not seconds"},
-    [SK_OPTION_JSON] = {"json", 'j', NULL, "print JSON"},
+                        "one that does not apply to a layer leaves that layer direct",
+                        false},
+    [SK_OPTION_SIZE] = {"size", 0, "HxW", "input height and width [the network's own]", false},
+    [SK_OPTION_RESNET_V1] = {"resnet-v1", 0, NULL, "stride in a bottleneck's first 1x1 [v1.5: in its 3x3]", false},
+    [SK_OPTION_TOP] = {"top", 'k', "K", "classes to print per image [3, or all if fewer]", false},
+    [SK_OPTION_LABELS] = {"labels", 'l', "FILE", "names of the classes, one per line [their numbers]", false},
+    [SK_OPTION_LOGITS] = {"logits", 0, "FILE", "write float32 [images][classes] as .npy", false},
+    [SK_OPTION_MEAN] = {"mean", 0, "R,G,B", "of the training images, scaled to 0..1 [the network's own]", false},
+    [SK_OPTION_STD] = {"std", 0, "R,G,B", "standard deviation, likewise", false},
+    [SK_OPTION_LAYER] = {"layer", 0, "NAME...", "layers by torchvision's names; several words, commas, or repeated",
+                         false},
+    [SK_OPTION_OUTPUT] = {"output", 'o', "PATH", "where the result goes", false},
+    [SK_OPTION_CLASSES] = {"classes", 0, "N", "number of classes [the network's own]", false},
+    [SK_OPTION_SEED] = {"seed", 's', "N", "of the random numbers [1]", false},
+    [SK_OPTION_RUNS] = {"runs", 'n', "N", "timed runs of either kind [as many as fit in some 5 seconds]", false},
+    [SK_OPTION_FILTER] = {"filter", 'f', "REGEX", "only cases whose names match (POSIX extended)", false},
+    [SK_OPTION_EXHAUSTIVE] = {"exhaustive", 0, NULL, "all combinations of parameters: minutes, not seconds", false},
+    [SK_OPTION_JSON] = {"json", 'j', "FILE", "write JSON, to stdout unless FILE is given", true},
+    [SK_OPTION_CSV] = {"csv", 0, "FILE", "write comma-separated values, likewise", true},
+    [SK_OPTION_HTML] = {"html", 0, "FILE", "write a page with plots that needs no network", false},
+    [SK_OPTION_TRACE] = {"trace", 0, "FILE", "write a Chrome trace, which Perfetto opens", false},
+    [SK_OPTION_SAVE] = {"save", 0, "NAME", "keep the run as NAME.json, for 'skiplane compare NAME1 NAME2'", false},
+    [SK_OPTION_DURATION] = {"duration", 'd', "SECONDS", "how long to measure; longer gives narrower intervals", false},
+    [SK_OPTION_SCENARIO] = {"scenario", 0, "NAME", "MLPerf's single-stream or offline", false},
+    [SK_OPTION_CPUS] = {"cpus", 0, "LIST",
+                        "pin thread i to the i-th of these, such as 0-3,8; none: do not pin\n"
+                        "[one CPU of each core, in order]",
+                        false},
+    [SK_OPTION_BACKENDS] = {"backends", 0, "LIST", "what to compare, separated by commas; the first is the base",
+                            false},
+    [SK_OPTION_PER_LAYER] = {"per-layer", 0, NULL, "compare each distinct convolution instead of the whole", false},
+    [SK_OPTION_THRESHOLD] = {"threshold", 0, "PERCENT", "differences below it are called equal [3%]", false},
+    [SK_OPTION_FAIL_OVER] = {"fail-over", 0, "PERCENT", "exit with 3 if something is slower by more than that", false},
+    [SK_OPTION_FORCE] = {"force", 0, NULL, "compare saved runs of different machines, flags or threads", false},
+    [SK_OPTION_LIST] = {"list", 0, NULL, "list the backends, and why those that are missing are", false},
 };
 
 /* Codes of getopt_long: an option's number plus this, out of the letters' way. */
@@ -223,7 +287,20 @@ static sk_status store(struct sk_options *options, enum sk_option option, char *
     case SK_OPTION_FILTER: return read_filter(text, &options->filter);
     case SK_OPTION_RESNET_V1: options->resnet_v1 = true; return SK_OK;
     case SK_OPTION_EXHAUSTIVE: options->exhaustive = true; return SK_OK;
-    case SK_OPTION_JSON: options->json = true; return SK_OK;
+    case SK_OPTION_JSON: return read_destination(text, &options->json, &options->json_path);
+    case SK_OPTION_CSV: return read_destination(text, &options->csv, &options->csv_path);
+    case SK_OPTION_HTML: return read_text(text, &options->html);
+    case SK_OPTION_TRACE: return read_text(text, &options->trace);
+    case SK_OPTION_SAVE: return read_text(text, &options->save);
+    case SK_OPTION_DURATION: return read_seconds(text, &options->duration);
+    case SK_OPTION_SCENARIO: return read_scenario(text, &options->scenario);
+    case SK_OPTION_CPUS: return read_cpus(text, &options->cpus);
+    case SK_OPTION_BACKENDS: return read_text(text, &options->backends);
+    case SK_OPTION_THRESHOLD: return read_percent(text, &options->threshold);
+    case SK_OPTION_FAIL_OVER: return read_percent(text, &options->fail_over);
+    case SK_OPTION_PER_LAYER: options->per_layer = true; return SK_OK;
+    case SK_OPTION_FORCE: options->force = true; return SK_OK;
+    case SK_OPTION_LIST: options->list = true; return SK_OK;
     case SK_OPTION_COUNT: break;
   }
   return SK_OK;
@@ -242,17 +319,19 @@ struct grammar {
 
 /* Letters begin with '-': what is no option comes in its place, as code 1; and ':': a missing argument is told apart.
  */
-static void make_grammar(struct grammar *grammar, unsigned accepts) {
+static void make_grammar(struct grammar *grammar, uint64_t accepts) {
   *grammar = (struct grammar){.letters = "-:h"};
   char *letter = grammar->letters + strlen(grammar->letters);
   for (int i = 0; i < SK_OPTION_COUNT; i++) {
-    if (!(accepts & 1U << i)) continue;
-    const int has_argument = entries[i].argument ? required_argument : no_argument;
+    if (!(accepts & UINT64_C(1) << i)) continue;
+    const int has_argument = !entries[i].argument  ? no_argument
+                             : entries[i].optional ? optional_argument
+                                                   : required_argument;
     grammar->names[grammar->count] = entries[i].name;
     grammar->longs[grammar->count++] = (struct option){entries[i].name, has_argument, NULL, FIRST_CODE + i};
     if (!entries[i].letter) continue;
     *letter++ = entries[i].letter;
-    if (entries[i].argument) *letter++ = ':';
+    if (entries[i].argument && !entries[i].optional) *letter++ = ':';
   }
   grammar->names[grammar->count] = "help";
   grammar->longs[grammar->count++] = (struct option){"help", no_argument, NULL, HELP_CODE};
@@ -294,7 +373,7 @@ static void tell_missing_argument(const struct sk_options *options, int code) {
 
 static enum sk_parsed take_option(struct sk_options *options, enum sk_option option, char *text) {
   if (store(options, option, text) == SK_OK) {
-    options->given |= 1U << option;
+    options->given |= UINT64_C(1) << option;
     return SK_PARSED;
   }
   sk_tell(options, "--%s: %s", entries[option].name, sk_error_message());
@@ -341,7 +420,7 @@ static void return_last_layer(struct sk_options *options, const struct sk_comman
 
 static enum sk_parsed check_complete(const struct sk_options *options, const struct sk_command *command) {
   for (int i = 0; i < SK_OPTION_COUNT; i++) {
-    if (command->requires & ~options->given & 1U << i) {
+    if (command->requires & ~options->given & UINT64_C(1) << i) {
       sk_tell(options, "--%s %s is needed (skiplane help %s)", entries[i].name, entries[i].argument, command->name);
       return SK_PARSED_ERROR;
     }
@@ -371,7 +450,7 @@ static bool allocate_lists(struct sk_options *options, int argc, char **argv) {
 
 enum sk_parsed sk_options_parse(struct sk_options *options, const struct sk_command *command, int argc, char **argv) {
   struct grammar grammar;
-  *options = (struct sk_options){.command = command->name, .batch = 1, .seed = 1};
+  *options = (struct sk_options){.command = command->name, .batch = 1, .seed = 1, .threshold = 0.03};
   if (!allocate_lists(options, argc, argv)) {
     sk_tell(options, "out of memory for %d arguments", argc);
     return SK_PARSED_ERROR;
@@ -397,8 +476,9 @@ enum { HELP_COLUMN = 24 };
 static void print_option(const struct option_entry *entry) {
   char left[64];
   const char letter[] = {'-', entry->letter, ',', ' ', '\0'};
-  snprintf(left, sizeof left, "%s--%s%s%s", entry->letter ? letter : "    ", entry->name, entry->argument ? " " : "",
-           entry->argument ? entry->argument : "");
+  const char *before = entry->optional ? "[=" : entry->argument ? " " : "";
+  snprintf(left, sizeof left, "%s--%s%s%s%s", entry->letter ? letter : "    ", entry->name, before,
+           entry->argument ? entry->argument : "", entry->optional ? "]" : "");
   printf("  %-*s", HELP_COLUMN - 2, left);
   for (const char *at = entry->help; *at; at++) {
     putchar(*at);
@@ -408,12 +488,12 @@ static void print_option(const struct option_entry *entry) {
 }
 
 void sk_options_help(const struct sk_command *command) {
-  const struct option_entry help = {"help", 'h', NULL, "print this"};
+  const struct option_entry help = {"help", 'h', NULL, "print this", false};
   printf("usage: skiplane %s%s%s\n\n%s\n", command->name, *command->usage ? " " : "", command->usage, command->summary);
   if (command->details) printf("\n%s\n", command->details);
   printf("\nOptions:\n");
   for (int i = 0; i < SK_OPTION_COUNT; i++) {
-    if (command->accepts & 1U << i) print_option(&entries[i]);
+    if (command->accepts & UINT64_C(1) << i) print_option(&entries[i]);
   }
   print_option(&help);
 }

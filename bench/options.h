@@ -4,7 +4,13 @@
 
 #include "skiplane.h"
 
-enum sk_exit { SK_EXIT_SUCCESS = 0, SK_EXIT_FAILURE = 1, SK_EXIT_USAGE = 2 };
+enum sk_exit {
+  SK_EXIT_SUCCESS = 0,
+  SK_EXIT_FAILURE = 1,
+  SK_EXIT_USAGE = 2,
+  SK_EXIT_SLOWER = 3,       /* --fail-over: something is slower by more than that */
+  SK_EXIT_INTERRUPTED = 130 /* Ctrl-C: what had been measured is written */
+};
 
 /* Options by number; a command accepts a set of them, given as bits SK_ACCEPT(option). */
 enum sk_option {
@@ -29,15 +35,31 @@ enum sk_option {
   SK_OPTION_FILTER,
   SK_OPTION_EXHAUSTIVE,
   SK_OPTION_JSON,
+  SK_OPTION_CSV,
+  SK_OPTION_HTML,
+  SK_OPTION_TRACE,
+  SK_OPTION_SAVE,
+  SK_OPTION_DURATION,
+  SK_OPTION_SCENARIO,
+  SK_OPTION_CPUS,
+  SK_OPTION_BACKENDS,
+  SK_OPTION_PER_LAYER,
+  SK_OPTION_THRESHOLD,
+  SK_OPTION_FAIL_OVER,
+  SK_OPTION_FORCE,
+  SK_OPTION_LIST,
   SK_OPTION_COUNT
 };
 
-#define SK_ACCEPT(option) (1U << SK_OPTION_##option)
+#define SK_ACCEPT(option) (UINT64_C(1) << SK_OPTION_##option)
+
+/* MLPerf's: one query after another, or all of them at once. */
+enum sk_scenario { SK_SCENARIO_NONE, SK_SCENARIO_SINGLE_STREAM, SK_SCENARIO_OFFLINE };
 
 /* What the user asked for. Zero or NULL where nothing was said, except where noted. */
 struct sk_options {
   const char *command;
-  unsigned given; /* bits of the options that were there */
+  uint64_t given; /* bits of the options that were there */
 
   const char *model, *weights, *labels, *logits, *output, *filter;
   size_t batch; /* 1 by default */
@@ -48,7 +70,16 @@ struct sk_options {
   size_t height, width, classes, runs, top;
   uint64_t seed;
   float mean[3], standard_deviation[3];
-  bool resnet_v1, exhaustive, json;
+  bool resnet_v1, exhaustive, per_layer, force, list;
+
+  bool json, csv;                   /* asked for */
+  const char *json_path, *csv_path; /* NULL: to stdout */
+  const char *html, *trace, *save;  /* files to write */
+  double duration;                  /* seconds to measure for; 0: the command's own */
+  double threshold, fail_over;      /* fractions: 0.05 is 5% */
+  enum sk_scenario scenario;
+  const char *cpus;     /* "0-3,8", "none"; NULL: chosen */
+  const char *backends; /* separated by commas */
 
   const char **layers; /* names after --layer */
   size_t layer_count;
@@ -61,8 +92,8 @@ struct sk_command {
   const char *usage;   /* what follows the name */
   const char *summary; /* one line */
   const char *details; /* more lines for its help, or NULL */
-  unsigned accepts;    /* bits of the options it takes */
-  unsigned requires;   /* bits of those it cannot do without */
+  uint64_t accepts;    /* bits of the options it takes */
+  uint64_t requires;   /* bits of those it cannot do without */
   size_t least_operands, most_operands;
   const char *operand; /* their name in messages */
   enum sk_exit (*run)(const struct sk_options *options);
@@ -79,7 +110,7 @@ void sk_options_free(struct sk_options *options);
 void sk_options_help(const struct sk_command *command);
 
 /* Tell whether an option was given: sk_options_has(options, SK_ACCEPT(SEED)). */
-bool sk_options_has(const struct sk_options *options, unsigned bit);
+bool sk_options_has(const struct sk_options *options, uint64_t bit);
 
 /* ---- Errors: one line on stderr, "skiplane <command>: <message>" ---------------------------------------------- */
 

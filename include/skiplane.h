@@ -244,7 +244,10 @@ typedef struct sk_layer_info {
   size_t in_channels, in_height, in_width;
   size_t out_channels, out_height, out_width;
   size_t kernel_height, kernel_width, stride, groups;
-  uint64_t macs; /* of one image, counted as direct convolution */
+  uint64_t macs;           /* of one image, counted as direct convolution */
+  size_t activation_bytes; /* of one image: input, residual and output, as they lie in memory without their halos */
+  size_t weight_bytes;     /* packed, bias included */
+  size_t workspace_bytes;  /* extra memory while it runs: transformed tiles, columns */
 } sk_layer_info;
 
 /* Describe layer `index` < layers, in execution order. */

@@ -7,6 +7,7 @@
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "resnet/memory_plan.h"
+#include "resnet/net.h"
 #include "resnet/network.h"
 #include "resnet/text.h"
 
@@ -214,9 +215,8 @@ static sk_status make_schedule(sk_net *net, sk_algorithm wanted) {
   return choose_algorithms(net, wanted);
 }
 
-static sk_status plan_net(sk_net *net, const char *model, const sk_weights *weights, const sk_net_options *options) {
+static sk_status plan_net(sk_net *net, const char *model, const sk_net_options *options) {
   sk_status status = choose_engine(net, options);
-  if (!status) status = sk_network_load(&net->graph, model, weights, options);
   if (!status) status = find_taps(net, model, options);
   if (!status) status = make_schedule(net, options->algorithm);
   if (!status) {
@@ -226,16 +226,33 @@ static sk_status plan_net(sk_net *net, const char *model, const sk_weights *weig
   return status ? status : plan_layers(net);
 }
 
-sk_status sk_net_create(sk_net **net, const char *model, const sk_weights *weights, const sk_net_options *options) {
-  static const sk_net_options defaults = {0};
-  if (!net) return sk_fail(SK_INVALID_ARGUMENT, "net: NULL");
+sk_status sk_net_create_from_graph(sk_net **net, const char *model, struct sk_graph *graph,
+                                   const sk_net_options *options) {
+  sk_status status = SK_OK;
   *net = calloc(1, sizeof **net);
-  if (!*net) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for a net");
-  const sk_status status = plan_net(*net, model, weights, options ? options : &defaults);
+  if (*net) {
+    (*net)->graph = *graph;
+    *graph = (struct sk_graph){0};
+    status = plan_net(*net, model, options);
+  } else {
+    sk_graph_destroy(graph);
+    status = sk_fail(SK_OUT_OF_MEMORY, "out of memory for a net");
+  }
   if (status) {
     sk_net_destroy(*net);
     *net = NULL;
   }
+  return status;
+}
+
+sk_status sk_net_create(sk_net **net, const char *model, const sk_weights *weights, const sk_net_options *options) {
+  static const sk_net_options defaults = {0};
+  struct sk_graph graph = {0};
+  if (!net) return sk_fail(SK_INVALID_ARGUMENT, "net: NULL");
+  *net = NULL;
+  const sk_status status = sk_network_load(&graph, model, weights, options ? options : &defaults);
+  if (!status) return sk_net_create_from_graph(net, model, &graph, options ? options : &defaults);
+  sk_graph_destroy(&graph);
   return status;
 }
 
@@ -291,6 +308,26 @@ static void describe_window(const struct sk_node *node, sk_layer_info *info) {
   }
 }
 
+/* Bytes of one image in NCHW16c, without the halo. */
+static size_t blocked_bytes(const struct sk_node *node) {
+  return sk_size_round_up(node->channels, SK_BLOCK) * node->height * node->width * sizeof(float);
+}
+
+static void describe_memory(const sk_net *net, size_t index, sk_layer_info *info) {
+  const struct sk_step *const step = &net->schedule.steps[index];
+  const struct layer *const layer = &net->layers[index];
+  const struct sk_node *const nodes = net->graph.nodes;
+  info->activation_bytes = blocked_bytes(&nodes[step->input]) + blocked_bytes(&nodes[step->output]);
+  if (step->residual != SK_NO_NODE) info->activation_bytes += blocked_bytes(&nodes[step->residual]);
+  if (step->op == SK_NODE_CONV) {
+    info->weight_bytes = sk_conv_weight_bytes(layer->conv);
+    info->workspace_bytes = sk_conv_tensor_workspace_bytes(layer->conv);
+  }
+  if (step->op == SK_NODE_DENSE) info->weight_bytes = sk_dense_weight_bytes(&layer->dense);
+  if (step->op == SK_NODE_BATCH_NORM)
+    info->weight_bytes = 2 * sk_size_round_up(info->out_channels, SK_BLOCK) * sizeof(float);
+}
+
 sk_status sk_net_layer(const sk_net *net, size_t index, sk_layer_info *info) {
   if (!net || !info) return sk_fail(SK_INVALID_ARGUMENT, "sk_net_layer: NULL argument");
   if (index >= net->schedule.count) {
@@ -310,6 +347,7 @@ sk_status sk_net_layer(const sk_net *net, size_t index, sk_layer_info *info) {
                           .out_width = node->width,
                           .macs = sk_node_macs(&net->graph, step->node)};
   describe_window(node, info);
+  describe_memory(net, index, info);
   return SK_OK;
 }
 
