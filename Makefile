@@ -277,7 +277,7 @@ tidy_isa := $(or $(filter avx2,$(ISAS)),$(filter neon,$(ISAS)),generic)
 format:
 	clang-format -i $(styled)
 
-lint: $(BUILD)/config.mk
+lint: $(BUILD)/config.mk $(BUILD)/revision.h
 	clang-format --dry-run -Werror $(styled)
 	printf '%s\n' $(BASELINE) $(REFERENCE) $(wildcard bench/*.c) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) $(WARNINGS)
 	printf '%s\n' $(KERNELS) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) $(WARNINGS) $(ISA_FLAGS_$(tidy_isa)) \
