@@ -107,10 +107,12 @@ static sk_status open_net(sk_net **net, const struct sk_options *options, const 
   return status;
 }
 
-/* Pin the threads before the plan is made: so its memory lies near the CPUs that will run it. */
+/* Pin the threads before the plan is made, so that its memory lies near the CPUs that will run it; but read the context
+ * before that, for then the process may still use all of its CPUs. */
 static sk_status measure(struct sk_profile *p, sk_net **net) {
   sk_status status = sk_cpu_list_choose(p->options->cpus, p->threads, &p->cpus);
   if (status) return status;
+  sk_context_read(&p->context, p->threads, &p->cpus);
   sk_affinity_pin(&p->cpus);
   status = open_net(net, p->options, p->model, p->threads);
   p->net = *net;

@@ -13,7 +13,7 @@
 
 enum { LEAST_RUNS = 3, MOST_RUNS = 500, MOST_RUNS_IN_TIME = 100000 };
 #define TIMED_SECONDS 5.0
-#define PATIENCE_SECONDS 10.0 /* no more runs after these, even if they are few */
+#define PATIENCE_SECONDS 8.0 /* no more runs after these, even if they are few */
 
 /* One measurement going on. */
 struct bench {

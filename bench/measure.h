@@ -25,7 +25,7 @@ struct sk_measurement {
 struct sk_measure_limits {
   size_t runs;    /* of either kind; 0: as many as fit in the time, at most 500 unless a time is given */
   double seconds; /* 0: some five if no number of runs is given either; at least three runs of either kind are made,
-                     within some ten seconds */
+                     within some eight seconds */
 };
 
 /* Measure runs of a trial, the peak before and between. A wish to end (bench/interrupt.h) is heard before each run.

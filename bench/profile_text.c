@@ -10,8 +10,7 @@
 
 enum { LONGEST = 10 };
 #define MEBIBYTE 0x1p20
-#define TIGHT_ENOUGH 0.01   /* an interval's half width, beside its median */
-#define DEFAULT_SECONDS 5.0 /* what a profile measures for unless told */
+#define TIGHT_ENOUGH 0.01 /* an interval's half width, beside its median */
 
 /* ---- Conditions ----------------------------------------------------------------------------------------------- */
 
@@ -251,8 +250,8 @@ static void print_clock(const struct sk_clock *clock) {
 /* Say how to get narrower intervals, which shrink as 1/sqrt(runs); or that the user ended the run. */
 static void print_advice(const struct sk_profile *p) {
   const double width = half_width(&p->m.whole);
-  const double seconds = p->options->duration > 0 ? p->options->duration : DEFAULT_SECONDS;
-  if (p->interrupted) printf("NOTE: interrupted after %zu runs\n", p->m.runs);
+  const double seconds = (p->m.whole.median + p->m.observed.median) * (double)p->m.runs;
+  if (p->interrupted) printf("NOTE       interrupted after %zu runs\n", p->m.runs);
   if (p->interrupted || (width < TIGHT_ENOUGH && p->m.whole.interval.coverage >= 0.95)) return;
   if (p->options->runs > 0) {
     printf("tighter    the interval is +-%.1f%%: --runs %zu would halve it\n", 100 * width, 4 * p->m.runs);
