@@ -106,6 +106,10 @@ Test(roof, a_cache_that_is_just_large_enough_holds_all) {
   expect_roof(&(struct sk_roof_work){0, 0, MIB + 1, MIB}, "L3", 1e-3 * (MIB + 1) / 50);
 }
 
+Test(roof, what_another_layer_wrote_has_left_l1) {
+  expect_roof(&(struct sk_roof_work){0, 0, 16 * KIB, MIB}, "L2", 0.16384);
+}
+
 /* ---- What algorithms execute ---- */
 
 static double executed(sk_algorithm algorithm, size_t side) {
