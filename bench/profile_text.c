@@ -1,6 +1,7 @@
 /* A profile for people: layers as they run, those that take the most time, and what it all comes to. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench/profile.h"
 #include "bench/runner.h"
@@ -112,18 +113,30 @@ static sk_status print_layers(const struct sk_profile *p) {
 }
 
 static int compare_times(const void *left, const void *right) {
-  const struct sk_profile_layer *const *a = left;
-  const struct sk_profile_layer *const *b = right;
-  return ((*a)->time->median < (*b)->time->median) - ((*a)->time->median > (*b)->time->median);
+  const double a = ((const struct sk_profile_layer *)left)->time->median;
+  const double b = ((const struct sk_profile_layer *)right)->time->median;
+  return (a < b) - (a > b);
 }
 
-/* The layers from the longest to the shortest; NULL if there is no memory. */
-static const struct sk_profile_layer **sort_layers(const struct sk_profile *p) {
-  const struct sk_profile_layer **sorted = calloc(p->m.info.layers, sizeof *sorted);
+/* Copy the layers, the longest first; NULL if there is no memory. */
+static struct sk_profile_layer *sort_layers(const struct sk_profile *p) {
+  struct sk_profile_layer *sorted = calloc(p->m.info.layers, sizeof *sorted);
   if (!sorted) return NULL;
-  for (size_t i = 0; i < p->m.info.layers; i++) sorted[i] = &p->layers[i];
+  memcpy(sorted, p->layers, p->m.info.layers * sizeof *sorted);
   qsort(sorted, p->m.info.layers, sizeof *sorted, compare_times);
   return sorted;
+}
+
+/* sum: of the shares down to this layer. */
+static void add_longest(struct sk_table *table, const struct sk_profile_layer *layer, double sum) {
+  sk_table_cell(table, "%s", layer->info.name);
+  sk_table_cell(table, "%s", sk_layer_shape(&layer->info).text);
+  sk_table_cell(table, "%s", sk_layer_algorithm(&layer->info));
+  sk_table_cell(table, "%.4f", 1e3 * layer->time->median);
+  sk_table_cell(table, "%.1f", 100 * layer->share);
+  sk_table_cell(table, "%.1f", 100 * sum);
+  add_rate(table, layer, layer->gflops);
+  add_roof(table, layer);
 }
 
 static sk_status print_longest(const struct sk_profile *p) {
@@ -133,22 +146,14 @@ static sk_status print_longest(const struct sk_profile *p) {
   };
   struct sk_table table;
   double sum = 0;
-  const struct sk_profile_layer **sorted = sort_layers(p);
+  struct sk_profile_layer *sorted = sort_layers(p);
   if (!sorted) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for the table");
   const size_t count = sk_size_min(LONGEST, p->m.info.layers);
   printf("\nThe %zu layers that take the most time:\n", count);
   sk_table_begin(&table, columns, sizeof columns / sizeof columns[0]);
   for (size_t i = 0; i < count; i++) {
-    const struct sk_profile_layer *layer = sorted[i];
-    sum += layer->share;
-    sk_table_cell(&table, "%s", layer->info.name);
-    sk_table_cell(&table, "%s", sk_layer_shape(&layer->info).text);
-    sk_table_cell(&table, "%s", sk_layer_algorithm(&layer->info));
-    sk_table_cell(&table, "%.4f", 1e3 * layer->time->median);
-    sk_table_cell(&table, "%.1f", 100 * layer->share);
-    sk_table_cell(&table, "%.1f", 100 * sum);
-    add_rate(&table, layer, layer->gflops);
-    add_roof(&table, layer);
+    sum += sorted[i].share;
+    add_longest(&table, &sorted[i], sum);
   }
   free(sorted);
   return end_table(&table);
