@@ -76,7 +76,7 @@ function freePlace(point, width, taken, frame) {
   const candidates = [
     [x + gap, y - height / 2], [x - gap - width, y - height / 2], [x - width / 2, y - gap - height], [x - width / 2, y + gap],
   ];
-  for (const far of [0.7, 1.6, 3, 4.5, 6]) {
+  for (const far of [0.7, 1.6, 3]) {
     for (const side of [x + gap * 0.7, x - gap * 0.7 - width, x - width / 2]) {
       candidates.push([side, y - gap * 0.7 - height * (far + 0.3)], [side, y + gap * 0.7 + height * (far - 0.7)]);
     }

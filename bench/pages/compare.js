@@ -21,13 +21,12 @@ const isUsable = (result) => !['wrong', 'failed'].includes(verdictOf(result));
 const resultOf = (target, backend) => (target.results ?? []).find((result) => result.backend === backend);
 const shortName = (target) => (target.name.startsWith(`${measured.target}/`) ? target.name.slice(measured.target.length + 1) : target.name);
 
-function verdict(result) {
-  const [sign, text] = VERDICTS[verdictOf(result)];
-  return element('span', { class: `verdict ${verdictOf(result)}` }, `${sign} ${text}`);
-}
+const verdictText = (result) => VERDICTS[verdictOf(result)].join(' ');
+const verdict = (result) => element('span', { class: `verdict ${verdictOf(result)}` }, verdictText(result));
 
-function describeResult(name, result) {
+function describeResult(name, result, shape) {
   return [name, [
+    ['shape', shapeText(shape)],
     ['verdict', VERDICTS[verdictOf(result)][1]],
     ['time', milliseconds(result?.median_ms)], ['interval', withUnit(interval(result?.median_ms, result?.low_ms, result?.high_ms), 'ms')],
     ['ratio', ratioText(result?.ratio)], ['its interval', ratioInterval(result)],
@@ -52,9 +51,9 @@ function fillHead() {
   const title = isRuns ? backends.map(({ name }) => name).join(' → ') : measured.target;
   document.title = `${title}: skiplane compare`;
   place('title').textContent = title ?? 'compare';
-  place('conditions').textContent = [isRuns ? measured.target : plural(backends.length, 'backend'), plural(measured.threads, 'thread'),
+  place('conditions').append(...listConditions([isRuns ? measured.target : plural(backends.length, 'backend'), plural(measured.threads, 'thread'),
     `batch ${measured.batch}`, isNumber(measured.rounds) ? plural(measured.rounds, 'round') : null,
-    `FMA peak ${rate(measured.peak_gflops)} GFLOP/s`, `threshold ${measured.threshold_percent}%`, day(measured.date)].filter(Boolean).join(' · ');
+    `FMA peak ${rate(measured.peak_gflops)} GFLOP/s`, `threshold ${measured.threshold_percent}%`, day(measured.date)]));
   place('warnings').append(...[...warnings(), wrongBand()].filter(Boolean));
 }
 
@@ -82,7 +81,9 @@ function outcomeOfBackends() {
 
 const kindOf = (result) => (isUsable(result) ? 'algorithm-direct' : 'algorithm-other');
 
-/* The fastest of the right ones; the base too if nothing is told apart from it. */
+const timeText = (result) => (isUsable(result) ? milliseconds(result.median_ms) : verdictText(result));
+
+/* The fastest of those with right results, or null. */
 function fastest(list) {
   const usable = list.filter((result) => isUsable(result) && isNumber(result.ratio));
   return usable.length ? usable.reduce((a, b) => (b.ratio < a.ratio ? b : a)) : null;
@@ -98,7 +99,7 @@ function fillTotals() {
     place('times-title').textContent = hasMany ? `Time, sum over ${targets.length} layers` : 'Time';
     place('times-note').textContent = `Medians with their ${coverage} intervals; shorter is better. ★ is the fastest with right results.`;
     responsive(place('times'), intervalChart(results.map((result) =>
-      row(result, result.median_ms, result.low_ms, result.high_ms, result.verdict === 'wrong' ? '✕ wrong' : milliseconds(result.median_ms))),
+      row(result, ...(verdictOf(result) === 'failed' ? [null, null, null] : [result.median_ms, result.low_ms, result.high_ms]), timeText(result))),
     { label: 'Time of each backend' }, describe));
     place('ratios-title').textContent = `${hasMany ? 'Geometric mean of the ratios' : 'Ratio'} to ${base}`;
     place('ratios-note').textContent = `Time over that of ${base}: left of 1 is faster. The band is the threshold of ±${measured.threshold_percent}%.`;
@@ -158,7 +159,7 @@ function fillChanges() {
   place('changes-note').textContent = `Time of ${backends[1].name} over that of ${base}, with its ${coverage} interval; left of 1 is faster. ` +
     `▼ faster, ▲ slower, ≈ cannot be told apart, or by less than ${measured.threshold_percent}%.`;
   responsive(place('changes'), intervalChart(rows, { one: true, threshold, rowHeight: 18, label: 'Change of each layer' },
-    ({ target, result }) => describeResult(shortName(target), result)));
+    ({ target, result }) => describeResult(shortName(target), result, target.shape)));
 }
 
 /* ---- Heat map: layer by backend ----------------------------------------------------------------------------------- */
@@ -212,7 +213,7 @@ function fillHeat() {
   let measure = MEASURES[isRuns ? 1 : 0];
   const columns = [
     { title: 'layer', text: true, heads: true, ascends: true, value: shortName, show: shortName },
-    { title: 'shape', text: true, value: (target) => target.shape, show: (target) => shapeText(target.shape) },
+    { title: 'shape', text: true, value: (target) => target.shape, show: (target) => shapeText(target.shape), minor: true },
     ...backends.map(({ name }) => ({ title: name, ascends: true, show: () => '',
       value: (target) => (isUsable(resultOf(target, name)) ? resultOf(target, name)[measure.key] : null) })),
     isRuns ? { title: 'change', unit: '% of time', value: changeOf, show: (target) => signed(changeOf(target)) } : null,
@@ -231,7 +232,7 @@ function fillHeat() {
       .map(([sign, text]) => element('span', null, `${sign} ${text}`))));
   for (const [row, target] of rows) {
     const cells = backends.map((_, i) => row.cells[i + 2]);
-    makeInteractive(cells, (i) => describeResult(`${shortName(target)}, ${backends[i].name}`, resultOf(target, backends[i].name)));
+    makeInteractive(cells, (i) => describeResult(`${shortName(target)}, ${backends[i].name}`, resultOf(target, backends[i].name), target.shape));
     for (const cell of cells) ['role', 'aria-label'].forEach((name) => cell.removeAttribute(name));
   }
 }

@@ -179,18 +179,21 @@ function compareValues(a, b, direction) {
   return direction * (typeof a === 'number' && typeof b === 'number' ? a - b : String(a).localeCompare(String(b)));
 }
 
-/* columns: {title, unit, value(row), show(row) -> text or node, text: true for words, heads: true for the row's name}
+const classOf = (column) => [column.text && 'words', column.minor && 'minor'].filter(Boolean).join(' ') || null;
+
+/* columns: {title, unit, value(row), show(row) -> text or node, text: true for words, heads: true for the row's name,
+ * minor: true if narrow windows can do without, ascends: true if small values are sorted first, help}
  * rows: what the functions take; mark(tr, row) may dress a row. */
 function makeTable({ id, caption, columns, rows, words, mark, footer }) {
   const body = element('tbody');
   const lines = rows.map((row) => {
     const line = element('tr', null, columns.map((column) =>
-      element(column.heads ? 'th' : 'td', { class: column.text ? 'words' : null, scope: column.heads ? 'row' : null },
+      element(column.heads ? 'th' : 'td', { class: classOf(column), scope: column.heads ? 'row' : null },
         column.show(row))));
     mark?.(line, row);
     return { row, line };
   });
-  const heads = columns.map((column) => element('th', { scope: 'col', class: column.text ? 'words' : null },
+  const heads = columns.map((column) => element('th', { scope: 'col', class: classOf(column) },
     element('button', { type: 'button', title: column.help, onclick: () => sortBy(column) },
       element('span', null, column.title), column.unit ? element('small', null, column.unit) : null)));
   let sorted = null, direction = 1;
@@ -244,6 +247,10 @@ function warnings() {
       'it was not quiet, or its clock changed. Distrust small differences.'),
   ];
 }
+
+/* Conditions in one line, which breaks between them and not within. */
+const listConditions = (conditions) => conditions.filter(Boolean)
+  .flatMap((text, i) => [i > 0 ? ' · ' : null, element('span', { class: 'unbroken' }, text)]).filter(Boolean);
 
 /* "name: value" pairs as a list of definitions. */
 const definitions = (pairs) => element('dl', { class: 'facts' }, pairs

@@ -25,9 +25,9 @@ function describeLayer(layer) {
 function fillHead() {
   document.title = `${measured.model}: skiplane profile`;
   place('title').textContent = measured.model ?? 'profile';
-  place('conditions').textContent = [measured.isa, plural(measured.threads, 'thread'), `batch ${measured.batch}`,
+  place('conditions').append(...listConditions([measured.isa, plural(measured.threads, 'thread'), `batch ${measured.batch}`,
     `input ${measured.in_height}×${measured.in_width}`, `algorithm ${measured.algorithm}`, plural(measured.runs, 'run'),
-    day(measured.date)].filter(Boolean).join(' · ');
+    day(measured.date)]));
   place('warnings').append(...warnings().filter(Boolean));
 }
 
