@@ -231,17 +231,25 @@ static void print_memory(const sk_net_info *info) {
          (double)info->activation_bytes / MEBIBYTE);
 }
 
+static void print_hardware(const struct sk_counts *counts) {
+  const double *values = counts->values;
+  const double cycles = values[SK_COUNTER_CYCLES];
+  if (!isnan(cycles)) {
+    printf("%.2f instructions per cycle; a run takes %.4g cycles, %.4g instructions, %.4g cache misses\n           ",
+           values[SK_COUNTER_INSTRUCTIONS] / cycles, cycles, values[SK_COUNTER_INSTRUCTIONS],
+           values[SK_COUNTER_CACHE_MISSES]);
+  }
+  if (*counts->unavailable.text) {
+    printf("%s: %s\n           ", isnan(cycles) ? "no cycles, instructions or cache misses" : "some are missing",
+           counts->unavailable.text);
+  }
+}
+
 static void print_counters(const struct sk_profile *p) {
   const double *values = p->counts.values;
   if (p->counted_runs == 0) return;
   fputs("counters   ", stdout);
-  if (*p->counts.unavailable.text) {
-    printf("no cycles, instructions or cache misses: %s\n           ", p->counts.unavailable.text);
-  } else {
-    printf("%.2f instructions per cycle; a run takes %.4g cycles, %.4g instructions, %.4g cache misses\n           ",
-           values[SK_COUNTER_INSTRUCTIONS] / values[SK_COUNTER_CYCLES], values[SK_COUNTER_CYCLES],
-           values[SK_COUNTER_INSTRUCTIONS], values[SK_COUNTER_CACHE_MISSES]);
-  }
+  print_hardware(&p->counts);
   printf("a run takes %.3f ms of CPU time, %.1f page faults, %.1f waits, %.1f preemptions\n",
          values[SK_COUNTER_TASK_CLOCK_MS], values[SK_COUNTER_PAGE_FAULTS], values[SK_COUNTER_WAITS],
          values[SK_COUNTER_PREEMPTIONS]);
@@ -255,7 +263,8 @@ static void print_clock(const struct sk_clock *clock) {
 /* Say how to get narrower intervals, which shrink as 1/sqrt(runs); or that the user ended the run. */
 static void print_advice(const struct sk_profile *p) {
   const double width = half_width(&p->m.whole);
-  const double seconds = (p->m.whole.median + p->m.observed.median) * (double)p->m.runs;
+  const double spent = (p->m.whole.median + p->m.observed.median) * (double)p->m.runs;
+  const double seconds = p->options->duration > 0 && !p->options->scenario ? p->options->duration : spent;
   if (p->interrupted) printf("NOTE       interrupted after %zu runs\n", p->m.runs);
   if (p->interrupted || (width < TIGHT_ENOUGH && p->m.whole.interval.coverage >= 0.95)) return;
   if (p->options->runs > 0) {
