@@ -144,7 +144,7 @@ function bandwidthRoof(roof, peak, x, y, frame, isTop, taken) {
 function rooflineChart(points, roofs, peak, describe) {
   return (width) => {
     const height = Math.round(Math.max(320, Math.min(520, width * 0.62)));
-    const frame = { left: 46, right: width - 8, top: 10, bottom: height - 40 };
+    const frame = { left: 46, right: width - 8, top: 24, bottom: height - 40 };
     const intensities = points.map((point) => point.intensity), rates = points.map((point) => point.gflops);
     /* Room for every roof to be seen, and named, on its slope. */
     frame.minIntensity = Math.min(Math.min(...intensities) / 1.5, peak / (roofs[0]?.gbps ?? peak) / 3);
@@ -169,9 +169,10 @@ function rooflineChart(points, roofs, peak, describe) {
       parts.push(drawn('path', { class: 'under', d: `M${x(low)},${y(low * roofs[0].gbps)}L${x(top)},${y(peak)}H${frame.right}V${frame.bottom}H${x(low)}Z` }));
     }
     parts.push(line(x(top), y(peak), frame.right, y(peak), 'roof'));
-    const peakName = `FMA peak ${rate(peak)} GFLOP/s`, peakWidth = textWidth(peakName);
+    const peakName = width < 500 ? `peak ${rate(peak)}` : `FMA peak ${rate(peak)} GFLOP/s`, peakWidth = textWidth(peakName);
     parts.push(label(x(top) + 4, y(peak) - 6, peakName, 'start', 'strong halo'));
     taken.push({ x: x(top) + 4, y: y(peak) - 18, width: peakWidth, height: 16 });
+    taken.push({ x: x(top), y: y(peak) - 1, width: frame.right - x(top), height: 2 }); /* names keep off the line */
     roofs.forEach((roof, i) => parts.push(...bandwidthRoof(roof, peak, x, y, frame, i === 0, taken)));
 
     /* Area by share of the time, the largest first so that it hides none. */
@@ -185,9 +186,9 @@ function rooflineChart(points, roofs, peak, describe) {
       class: `mark point algorithm-${point.algorithm}`, 'data-layer': point.index,
     }));
     makeInteractive(marks, (i) => describe(placed[i]));
-    const labels = roofLabels(placed, taken, frame, width < 500 ? 4 : 9);
+    const labels = roofLabels(placed, taken, frame, width < 500 ? 4 : 12);
     for (const text of labels) text.style.pointerEvents = 'none';
-    return svg(width, height, `Roofline with ${points.length} layers`, label(frame.left + 4, frame.top + 10, 'GFLOP/s', 'start', 'halo'), parts, marks, labels);
+    return svg(width, height, `Roofline with ${points.length} layers`, label(0, 12, 'GFLOP/s'), parts, marks, labels);
   };
 }
 
@@ -224,7 +225,9 @@ function columnChart(layers, describe) {
     const hasNames = step >= 13;
     const nameRoom = hasNames ? Math.min(110, Math.max(...layers.map(({ name }) => textWidth(withoutGroup(name)))) + 8) : 6;
     const plot = 250, bottom = top + plot, height = bottom + nameRoom + 26;
-    const highest = Math.max(...layers.map((layer) => Math.max(layer.value, layer.high ?? 0)));
+    /* One wild interval must not flatten the others: it may leave the plot, with an arrow. */
+    const tallest = Math.max(...layers.map((layer) => layer.value));
+    const highest = Math.min(1.35 * tallest, Math.max(tallest, ...layers.map((layer) => layer.high ?? 0)));
     const y = linear(0, highest * 1.04, bottom, top);
     const parts = linearTicks(0, highest, 5).flatMap((tick) =>
       [line(left, y(tick), width, y(tick), 'grid'), label(left - 6, y(tick) + 4, String(tick), 'end')]);
@@ -242,8 +245,10 @@ function columnChart(layers, describe) {
     const over = layers.flatMap((layer, i) => {
       const middle = left + (i + 0.5) * step, reach = Math.min(3, thick / 3), shapes = [];
       if (isNumber(layer.low) && isNumber(layer.high)) {
-        const ends = step >= 9 ? `M${middle - reach},${y(layer.high)}h${2 * reach}M${middle - reach},${y(layer.low)}h${2 * reach}` : '';
-        shapes.push(drawn('path', { class: 'whisker', d: `M${middle},${y(layer.low)}V${y(layer.high)}${ends}` }));
+        const upper = y(Math.min(layer.high, highest)), lower = y(layer.low);
+        const foot = step >= 9 ? `M${middle - reach},${lower}h${2 * reach}` : '';
+        const head = layer.high > highest ? `M${middle - 3},${upper + 4}l3,-4l3,4` : step >= 9 ? `M${middle - reach},${upper}h${2 * reach}` : '';
+        shapes.push(drawn('path', { class: 'whisker', d: `M${middle},${lower}V${upper}${foot}${head}` }));
       }
       if (isNumber(layer.ideal) && layer.ideal <= highest) {
         shapes.push(line(middle - thick / 2, y(layer.ideal), middle + thick / 2, y(layer.ideal), 'ideal'));
@@ -292,7 +297,7 @@ function timelineChart(spans, describe) {
 /* lines: [[name, value]]. Runs far beyond the others are shown at the edge, not hidden. */
 function runsChart(samples, low, high, lines) {
   return (width) => {
-    const height = width > 420 ? 440 : 280, left = 50, top = 22, bottom = height - 36, split = Math.round(left + (width - left) * 0.62);
+    const height = width > 340 ? 430 : 280, left = 50, top = 22, bottom = height - 36, split = Math.round(left + (width - left) * 0.62);
     const sorted = [...samples].sort((a, b) => a - b);
     const spread = quantile(sorted, 0.75) - quantile(sorted, 0.25) || sorted[0] * 0.01;
     const limit = sorted.findLast((value) => value <= quantile(sorted, 0.75) + 4 * spread);

@@ -81,6 +81,8 @@ function outcomeOfBackends() {
 
 const kindOf = (result) => (isUsable(result) ? 'algorithm-direct' : 'algorithm-other');
 
+/* Values of a result, or nothing of one that did not run. */
+const timed = (result, keys) => keys.map((key) => (verdictOf(result) === 'failed' ? null : result[key]));
 const timeText = (result) => (isUsable(result) ? milliseconds(result.median_ms) : verdictText(result));
 
 /* The fastest of those with right results, or null. */
@@ -99,12 +101,12 @@ function fillTotals() {
     place('times-title').textContent = hasMany ? `Time, sum over ${targets.length} layers` : 'Time';
     place('times-note').textContent = `Medians with their ${coverage} intervals; shorter is better. ★ is the fastest with right results.`;
     responsive(place('times'), intervalChart(results.map((result) =>
-      row(result, ...(verdictOf(result) === 'failed' ? [null, null, null] : [result.median_ms, result.low_ms, result.high_ms]), timeText(result))),
+      row(result, ...timed(result, ['median_ms', 'low_ms', 'high_ms']), timeText(result))),
     { label: 'Time of each backend' }, describe));
     place('ratios-title').textContent = `${hasMany ? 'Geometric mean of the ratios' : 'Ratio'} to ${base}`;
     place('ratios-note').textContent = `Time over that of ${base}: left of 1 is faster. The band is the threshold of ±${measured.threshold_percent}%.`;
     responsive(place('ratios'), intervalChart(results.map((result) =>
-      row(result, result.ratio, result.ratio_low, result.ratio_high, `${sign(result)} ${ratioText(result.ratio)}`)),
+      row(result, ...timed(result, ['ratio', 'ratio_low', 'ratio_high']), isUsable(result) ? `${sign(result)} ${ratioText(result.ratio)}` : verdictText(result))),
     { one: true, threshold, label: 'Ratio of each backend' }, describe));
   }
   fillBackendTable();
@@ -181,7 +183,7 @@ function heatCell(target, backend, measure) {
   const kind = verdictOf(result), isWinner = !isRuns && target.winner === backend && isUsable(result);
   const value = kind === 'failed' ? VERDICTS.failed[1] : kind === 'wrong' && measure.key !== 'max_error' ? 'wrong' : measure.show(result[measure.key]);
   return { result, kind, isWinner, heat: heatOf(result),
-    parts: [element('span', { class: 'sign', 'aria-hidden': 'true' }, isWinner ? '★' : VERDICTS[kind][0]), ` ${value}`],
+    parts: [element('span', { class: 'sign', 'aria-hidden': 'true' }, `${isWinner ? '★ ' : ''}${VERDICTS[kind][0]}`), ` ${value}`],
     spoken: `${isWinner ? 'fastest, ' : ''}${VERDICTS[kind][1]}` };
 }
 
@@ -250,11 +252,14 @@ function fillDetails() {
     words: ({ target, result }) => `${target.name} ${target.shape} ${result.backend} ${result.verdict}` }));
 }
 
-fillHead();
-place('outcome').textContent = isRuns ? outcomeOfRuns() : outcomeOfBackends();
-fillTotals();
-fillChanges();
-fillHeat();
-fillDetails();
-fillConditions([['target', measured.target], ['ISA asked for', measured.isa], ['seed', isNumber(measured.seed) ? String(measured.seed) : null],
-  ['FMA peak', `${withUnit(rate(measured.peak_gflops), 'GFLOP/s')} (${(measured.peaks_gflops ?? []).map(rate).join(', ')})`]]);
+function fillOutcome() {
+  place('outcome').textContent = isRuns ? outcomeOfRuns() : outcomeOfBackends();
+}
+
+function fillContext() {
+  const peaks = (measured.peaks_gflops ?? []).map(rate).join(', ');
+  fillConditions([['target', measured.target], ['ISA asked for', measured.isa], ['seed', isNumber(measured.seed) ? String(measured.seed) : null],
+    ['FMA peak', `${withUnit(rate(measured.peak_gflops), 'GFLOP/s')}${peaks ? `, in turn ${peaks}` : ''}`]]);
+}
+
+fillAll(fillHead, fillOutcome, fillTotals, fillChanges, fillHeat, fillDetails, fillContext);

@@ -64,7 +64,7 @@ function scientific(value) {
 function count(value) {
   if (!isNumber(value)) return NOTHING;
   const [unit, scale] = value >= 1e9 ? ['G', 1e9] : value >= 1e6 ? ['M', 1e6] : value >= 1e3 ? ['k', 1e3] : ['', 1];
-  return unit === '' ? String(value) : withUnit((value / scale).toPrecision(3), unit);
+  return unit === '' ? (Number.isInteger(value) ? String(value) : number(value)) : withUnit((value / scale).toPrecision(3), unit);
 }
 
 const shapeText = (shape) => (typeof shape === 'string' ? shape.replace('->', '→') : NOTHING);
@@ -292,6 +292,18 @@ function fillConditions(extra) {
     measured.command ? commandLine(measured.command) : '',
     definitions([...extra, ...contextPairs(measured.context)]),
     element('p', null, element('button', { type: 'button', class: 'plain', onclick: saveData }, 'Save the data (JSON)')));
+}
+
+/* Fill the page part by part: what one cannot draw must not take the others away. */
+function fillAll(...parts) {
+  for (const part of parts) {
+    try {
+      part();
+    } catch (error) {
+      console.error(part.name, error);
+      place('warnings').append(band('caution', 'A part of this page could not be drawn.', `${part.name}: ${error.message}`));
+    }
+  }
 }
 
 /* Follow the system's theme until the button is pressed. */

@@ -149,7 +149,7 @@ function layerColumns() {
     words('operation', 'op'), { ...words('shape', 'shape'), show: (layer) => shapeText(layer.shape) },
     { title: 'algorithm', text: true, value: countedValue('algorithm'),
       show: counted((layer) => element('span', null, swatch(algorithmOf(layer)), layer.algorithm)) },
-    words('ISA', 'isa'),
+    { ...words('ISA', 'isa'), isNeeded: new Set(layers.map(({ isa }) => isa)).size > 1 },
     { title: 'time', unit: 'ms', value: (layer) => layer.median_ms, show: (layer) => fixed(layer.median_ms, 4) },
     { title: 'interval', unit: 'ms', value: (layer) => layer.high_ms - layer.low_ms, help: 'sorts by its width',
       show: (layer) => `${fixed(layer.low_ms, 4)} to ${fixed(layer.high_ms, 4)}` },
@@ -164,7 +164,7 @@ function layerColumns() {
     plain('extra memory', null, 'extra_bytes', bytes),
   ];
   const always = new Set(['layer', '#', 'time', 'share', 'interval']);
-  return columns.filter((column) => always.has(column.title) ||
+  return columns.filter(({ isNeeded }) => isNeeded !== false).filter((column) => always.has(column.title) ||
     layers.some((layer) => column.value(layer) !== null && column.value(layer) !== undefined));
 }
 
@@ -193,8 +193,8 @@ function scenarioPairs(scenario) {
 
 function counterPairs(counters) {
   if (!counters) return [];
-  if (counters.unavailable) return [['unavailable', counters.unavailable]];
-  const pairs = Object.entries(counters).map(([key, value]) => [key.replaceAll('_', ' '), isNumber(value) ? count(value) : String(value)]);
+  const pairs = Object.entries(counters).filter(([, value]) => value !== null)
+    .map(([key, value]) => [key.replaceAll('_', ' '), isNumber(value) ? count(value) : String(value)]);
   if (counters.cycles > 0 && counters.instructions > 0) pairs.push(['per cycle', withUnit(rate(counters.instructions / counters.cycles), 'instructions')]);
   return pairs;
 }
@@ -213,12 +213,4 @@ function fillMachine() {
       ['overhead', withUnit(number(clock.overhead_ns), 'ns')], ['watching costs', `${fixed(100 * (measured.observed_median_ms / measured.median_ms - 1), 1)}%`]] : []));
 }
 
-fillHead();
-fillHeadline();
-fillLegend();
-fillRoofline();
-fillRuns();
-fillBars();
-fillTimeline();
-fillTable();
-fillMachine();
+fillAll(fillHead, fillHeadline, fillLegend, fillRoofline, fillRuns, fillBars, fillTimeline, fillTable, fillMachine);
