@@ -12,9 +12,8 @@ enum { SK_TIME_WHOLE, SK_TIME_OBSERVED, SK_TIME_LAYERS };
 
 struct sk_measurement {
   sk_net_info info;
-  size_t runs;      /* of either kind; 0: interrupted before the first was over */
-  bool interrupted; /* fewer than were asked for */
-  double *times;    /* [runs][SK_TIME_LAYERS + info.layers], seconds, in the order measured */
+  size_t runs;   /* of either kind; 0: interrupted before the first was over */
+  double *times; /* [runs][SK_TIME_LAYERS + info.layers], seconds, in the order measured */
   struct sk_summary whole, observed;
   struct sk_summary *layers;         /* [info.layers] */
   struct sk_percentiles percentiles; /* of the whole */
