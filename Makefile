@@ -130,6 +130,9 @@ $(BUILD)/revision.h: FORCE
 	  if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 $(BUILD)/bench/context.o: $(BUILD)/revision.h
 
+# The compiler's dependencies do not name what the assembler includes.
+$(BUILD)/bench/embedded.o: $(shell sed -n 's/^SK_EMBEDDED(.*"\(.*\)").*/\1/p' bench/embedded.def)
+
 # A sanitized library has references that only the program's runtime resolves: no -z defs there.
 $(shared): $(library_objects) $(BUILD)/symbols.map
 	$(call say,LINK )
