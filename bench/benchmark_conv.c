@@ -15,8 +15,8 @@ struct subject {
 };
 
 static double flops(const sk_conv_shape *s, const struct sk_tensor *y) {
-  return 2.0 * (double)s->batch * (double)(s->out_channels * y->height * y->width) *
-         (double)(s->in_channels / s->groups * s->kernel_height * s->kernel_width);
+  const size_t terms = sk_conv_group_inputs(s) * s->kernel_height * s->kernel_width;
+  return 2.0 * (double)s->batch * (double)(s->out_channels * y->height * y->width) * (double)terms;
 }
 
 static size_t tensor_bytes(const struct sk_tensor *t, size_t batch) {
@@ -38,7 +38,7 @@ static sk_status make_plan(const struct sk_case *c, const sk_conv_shape *s, enum
   float *weights;
   float *bias = NULL;
   sk_status status =
-      sk_make_floats(&weights, s->out_channels * (s->in_channels / s->groups) * s->kernel_height * s->kernel_width);
+      sk_make_floats(&weights, s->out_channels * sk_conv_group_inputs(s) * s->kernel_height * s->kernel_width);
   if (!status) status = sk_make_floats(&bias, s->out_channels);
   if (!status) status = sk_conv_plan(plan, s, weights, bias, &options, layout);
   sk_free(weights);

@@ -12,31 +12,31 @@ enum { MAXIMUM_BATCH = 65536, MAXIMUM_THREADS = 1024 };
 /* Google Benchmark's, to name the nearest; and what they take, where it would pass over another value. */
 struct known_flag {
   const char *name;
-  const char *values[4];
+  const char *values; /* separated by blanks; NULL: any */
 };
 
 static const struct known_flag known_flags[] = {
-    {"--batch", {NULL}},
-    {"--threads", {NULL}},
-    {"--cpus", {NULL}},
-    {"--help", {NULL}},
-    {"--v", {NULL}},
-    {"--benchmark_list_tests", {NULL}},
-    {"--benchmark_filter", {NULL}},
-    {"--benchmark_min_time", {NULL}},
-    {"--benchmark_min_warmup_time", {NULL}},
-    {"--benchmark_repetitions", {NULL}},
-    {"--benchmark_enable_random_interleaving", {NULL}},
-    {"--benchmark_report_aggregates_only", {NULL}},
-    {"--benchmark_display_aggregates_only", {NULL}},
-    {"--benchmark_format", {"console", "json", "csv"}},
-    {"--benchmark_out", {NULL}},
-    {"--benchmark_out_format", {"console", "json", "csv"}},
-    {"--benchmark_color", {NULL}},
-    {"--benchmark_counters_tabular", {NULL}},
-    {"--benchmark_perf_counters", {NULL}},
-    {"--benchmark_context", {NULL}},
-    {"--benchmark_time_unit", {"ns", "us", "ms", "s"}},
+    {"--batch", NULL},
+    {"--threads", NULL},
+    {"--cpus", NULL},
+    {"--help", NULL},
+    {"--v", NULL},
+    {"--benchmark_list_tests", NULL},
+    {"--benchmark_filter", NULL},
+    {"--benchmark_min_time", NULL},
+    {"--benchmark_min_warmup_time", NULL},
+    {"--benchmark_repetitions", NULL},
+    {"--benchmark_enable_random_interleaving", NULL},
+    {"--benchmark_report_aggregates_only", NULL},
+    {"--benchmark_display_aggregates_only", NULL},
+    {"--benchmark_format", "console json csv"},
+    {"--benchmark_out", NULL},
+    {"--benchmark_out_format", "console json csv"},
+    {"--benchmark_color", NULL},
+    {"--benchmark_counters_tabular", NULL},
+    {"--benchmark_perf_counters", NULL},
+    {"--benchmark_context", NULL},
+    {"--benchmark_time_unit", "ns us ms s"},
 };
 enum { KNOWN_FLAGS = sizeof known_flags / sizeof known_flags[0] };
 
@@ -109,17 +109,24 @@ static enum outcome take(struct sk_suite_settings *settings, const char *argumen
   return is_right ? TAKEN : REFUSED;
 }
 
+static bool is_word_of(const char *word, const char *words) {
+  const size_t length = strlen(word);
+  for (const char *at = words; *at; at += strspn(at, " ")) {
+    const size_t next = strcspn(at, " ");
+    if (next == length && memcmp(at, word, length) == 0) return true;
+    at += next;
+  }
+  return false;
+}
+
 /* Check a flag that Google Benchmark answers with its help, and success, if the value is unknown to it. */
 static bool check_value(const char *argument) {
   for (size_t i = 0; i < KNOWN_FLAGS; i++) {
     const struct known_flag *flag = &known_flags[i];
-    const char *value = flag->values[0] ? value_of(argument, flag->name) : NULL;
-    if (!value) continue;
-    char expected[64] = "";
-    for (size_t j = 0; j < 4 && flag->values[j]; j++) {
-      if (strcmp(value, flag->values[j]) == 0) return true;
-      strcat(strcat(expected, j > 0 ? ", " : "one of "), flag->values[j]);
-    }
+    const char *value = flag->values ? value_of(argument, flag->name) : NULL;
+    if (!value || is_word_of(value, flag->values)) continue;
+    char expected[64];
+    snprintf(expected, sizeof expected, "one of %s", flag->values);
     return refuse(flag->name, value, expected);
   }
   return true;

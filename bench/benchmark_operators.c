@@ -19,6 +19,7 @@ struct operation {
   size_t channels, height, width;
   size_t stride; /* subsample */
   struct sk_pool_shape pool;
+  struct sk_shape_text text; /* all of this in words: the label, and by what operations are told apart */
 };
 
 struct subject {
@@ -132,7 +133,9 @@ static void run(const struct sk_case *c, void *prepared) {
   }
 }
 
-static const struct sk_family family = {.prepare = prepare, .run = run, .release = release};
+static struct sk_shape_text label(const struct sk_case *c) { return ((const struct operation *)c->subject)->text; }
+
+static const struct sk_family family = {.prepare = prepare, .run = run, .release = release, .label = label};
 
 /* ---- Registering ---------------------------------------------------------------------------------------------- */
 
@@ -144,7 +147,8 @@ struct known {
 
 static bool is_known(const struct known *known, const struct operation *o) {
   for (size_t i = 0; i < known->count; i++) {
-    if (memcmp(known->operations[i], o, sizeof *o) == 0) return true;
+    const struct operation *other = known->operations[i];
+    if (other->op == o->op && strcmp(other->text.text, o->text.text) == 0) return true;
   }
   return false;
 }
@@ -161,20 +165,34 @@ static sk_status add_operation(struct sk_suite *suite, struct known *known, cons
   return sk_suite_add(suite, &c, "%s/%s", operation_name(o->op), name);
 }
 
-/* The size of a node's work; its padding is zero, so that it can be compared as a whole. */
-static void describe(const struct sk_graph *graph, const struct sk_node *node, int op, struct operation *o) {
+static void write_text(struct operation *o) {
+  const struct sk_pool_shape *p = &o->pool;
+  char *to = o->text.text;
+  const size_t room = sizeof o->text.text;
+  size_t used = (size_t)snprintf(to, room, "in=%zux%zux%zu out=%zux%zux%zu", o->in_channels, o->in_height, o->in_width,
+                                 o->channels, o->height, o->width);
+  if (o->stride > 0) snprintf(to + used, room - used, " stride=%zu", o->stride);
+  if (p->kernel_height == 0) return;
+  snprintf(to + used, room - used, " kernel=%zux%zu stride=%zux%zu dilation=%zux%zu pad=%zu,%zu,%zu,%zu%s%s",
+           p->kernel_height, p->kernel_width, p->stride_height, p->stride_width, p->dilation_height, p->dilation_width,
+           p->pad_top, p->pad_bottom, p->pad_left, p->pad_right, p->ceil_mode ? " ceil" : "",
+           p->count_include_pad ? " count_include_pad" : "");
+}
+
+static struct operation describe(const struct sk_graph *graph, const struct sk_node *node, int op) {
   const bool has_input = sk_node_input_count(node->op) > 0;
   const struct sk_node *input = has_input ? &graph->nodes[node->inputs[0]] : node;
-  memset(o, 0, sizeof *o);
-  o->op = op;
-  o->in_channels = input->channels;
-  o->in_height = input->height;
-  o->in_width = input->width;
-  o->channels = node->channels;
-  o->height = node->height;
-  o->width = node->width;
-  if (op == SK_NODE_SUBSAMPLE) o->stride = node->stride;
-  if (op == SK_NODE_MAX_POOL || op == SK_NODE_AVERAGE_POOL) o->pool = node->pool;
+  struct operation o = {.op = op,
+                        .in_channels = input->channels,
+                        .in_height = input->height,
+                        .in_width = input->width,
+                        .channels = node->channels,
+                        .height = node->height,
+                        .width = node->width};
+  if (op == SK_NODE_SUBSAMPLE) o.stride = node->stride;
+  if (op == SK_NODE_MAX_POOL || op == SK_NODE_AVERAGE_POOL) o.pool = node->pool;
+  write_text(&o);
+  return o;
 }
 
 static sk_status add_node(struct sk_suite *suite, struct known *known, const struct sk_graph *graph,
@@ -183,13 +201,13 @@ static sk_status add_node(struct sk_suite *suite, struct known *known, const str
   const bool is_activation = node->op == SK_NODE_INPUT || node->op == SK_NODE_ADD;
   sk_status status = SK_OK;
   if (is_activation) {
-    describe(graph, node, TO_BLOCKED, &o);
+    o = describe(graph, node, TO_BLOCKED);
     status = add_operation(suite, known, &o, name);
     o.op = FROM_BLOCKED;
     if (!status) status = add_operation(suite, known, &o, name);
   }
   if (status || node->op == SK_NODE_INPUT || node->op == SK_NODE_CONV || node->op == SK_NODE_FLATTEN) return status;
-  describe(graph, node, (int)node->op, &o);
+  o = describe(graph, node, (int)node->op);
   return add_operation(suite, known, &o, name);
 }
 
