@@ -3,6 +3,7 @@
 
 #include "bench/commands.h"
 #include "bench/json_output.h"
+#include "bench/shapes.h"
 #include "bench/terminal.h"
 #include "dispatch/status.h"
 
@@ -72,7 +73,16 @@ static sk_status print_table(void) {
   return sk_fail(SK_OUT_OF_MEMORY, "out of memory for the table");
 }
 
+static sk_status print_shapes(void) {
+  struct sk_shapes shapes = {0};
+  const sk_status status = sk_shapes_collect(&shapes);
+  if (!status) sk_shapes_print_file(&shapes);
+  sk_shapes_free(&shapes);
+  return status;
+}
+
 enum sk_exit sk_command_models(const struct sk_options *options) {
-  const sk_status status = options->json ? print_json() : print_table();
+  if (options->json && options->shapes) return sk_usage_error(options, "--shapes: does not go with --json");
+  const sk_status status = options->shapes ? print_shapes() : options->json ? print_json() : print_table();
   return status ? sk_fail_status(options, status) : SK_EXIT_SUCCESS;
 }

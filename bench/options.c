@@ -252,6 +252,7 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
     [SK_OPTION_FAIL_OVER] = {"fail-over", 0, "PERCENT", "exit with 3 if something is slower by more than that", false},
     [SK_OPTION_FORCE] = {"force", 0, NULL, "compare saved runs of different machines, flags or threads", false},
     [SK_OPTION_LIST] = {"list", 0, NULL, "list the backends, and why those that are missing are", false},
+    [SK_OPTION_SHAPES] = {"shapes", 0, NULL, "print the distinct convolutions as a file of shapes", false},
 };
 
 /* Codes of getopt_long: an option's number plus this, out of the letters' way. */
@@ -301,6 +302,7 @@ static sk_status store(struct sk_options *options, enum sk_option option, char *
     case SK_OPTION_PER_LAYER: options->per_layer = true; return SK_OK;
     case SK_OPTION_FORCE: options->force = true; return SK_OK;
     case SK_OPTION_LIST: options->list = true; return SK_OK;
+    case SK_OPTION_SHAPES: options->shapes = true; return SK_OK;
     case SK_OPTION_COUNT: break;
   }
   return SK_OK;

@@ -48,6 +48,7 @@ enum sk_option {
   SK_OPTION_FAIL_OVER,
   SK_OPTION_FORCE,
   SK_OPTION_LIST,
+  SK_OPTION_SHAPES,
   SK_OPTION_COUNT
 };
 
@@ -70,7 +71,7 @@ struct sk_options {
   size_t height, width, classes, runs, top;
   uint64_t seed;
   float mean[3], standard_deviation[3];
-  bool resnet_v1, exhaustive, per_layer, force, list;
+  bool resnet_v1, exhaustive, per_layer, force, list, shapes;
 
   bool json, csv;                   /* asked for */
   const char *json_path, *csv_path; /* NULL: to stdout */

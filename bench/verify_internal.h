@@ -48,7 +48,7 @@ enum sk_verify_status { SK_VERIFY_PASSED, SK_VERIFY_FAILED, SK_VERIFY_SKIPPED };
 
 struct sk_verify_result {
   const char *group; /* the line of the table it belongs to */
-  const char *name;  /* owned; letters, digits, - _ / only, so that it is its own regular expression */
+  const char *name;  /* owned; letters, digits and ._/- only, so that it is its own regular expression */
   sk_isa isa;
   const char *algorithm; /* or NULL */
   enum sk_verify_status status;

@@ -479,18 +479,50 @@ static void name_shape(struct fixture *f) {
            s->pad_left, s->pad_right, s->groups);
 }
 
+static void run_algorithms(struct sk_verify *v, struct fixture *fixture) {
+  for (size_t a = 0; a < ALGORITHMS; a++) run_shape(v, algorithms[a], fixture);
+  free_fixture(fixture);
+}
+
+/* By default the layers of networks that have every kind: basic blocks and bottlenecks, groups, small pictures. */
+static bool is_chosen(const struct sk_verify *v, const char *name) {
+  static const char *const networks[] = {"resnet18/", "resnet50/", "resnext50_32x4d/", "resnet20-cifar"};
+  for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) {
+    if (strncmp(name, networks[i], strlen(networks[i])) == 0) return true;
+  }
+  return sk_verify_exhaustive(v);
+}
+
+static void require(sk_status status) {
+  if (!status) return;
+  fprintf(stderr, "verify: %s\n", sk_error_message());
+  exit(1);
+}
+
+/* Run the distinct shapes of the networks; the epilogue is varied with each, and reduction makes some the same. */
+static void run_networks(struct sk_verify *v, const struct sk_shapes *shapes) {
+  struct sk_shapes done = {0};
+  for (size_t i = 0; i < shapes->count; i++) {
+    struct sk_named_shape item = shapes->items[i];
+    item.shape = reduced(item.shape, sk_verify_exhaustive(v));
+    item.relu = item.add = false;
+    if (!is_chosen(v, item.name) || sk_shapes_find_equal(&done, &item)) continue;
+    require(sk_shapes_add(&done, &item));
+    struct fixture fixture = {.shape = item.shape};
+    snprintf(fixture.name, sizeof fixture.name, "%s", item.name);
+    run_algorithms(v, &fixture);
+  }
+  sk_shapes_free(&done);
+}
+
 void sk_verify_conv_plans(struct sk_verify *v) {
-  const size_t awkward = sizeof awkward_shapes / sizeof awkward_shapes[0];
-  for (size_t i = 0; i < sk_layer_shape_count + awkward; i++) {
-    struct fixture fixture = {0};
-    if (i < sk_layer_shape_count) {
-      fixture.shape = reduced(sk_layer_shapes[i].shape, sk_verify_exhaustive(v));
-      snprintf(fixture.name, sizeof fixture.name, "%s", sk_layer_shapes[i].name);
-    } else {
-      fixture.shape = awkward_shapes[i - sk_layer_shape_count];
-      name_shape(&fixture);
-    }
-    for (size_t a = 0; a < ALGORITHMS; a++) run_shape(v, algorithms[a], &fixture);
-    free_fixture(&fixture);
+  struct sk_shapes shapes = {0};
+  require(sk_shapes_of_networks(&shapes));
+  run_networks(v, &shapes);
+  sk_shapes_free(&shapes);
+  for (size_t i = 0; i < sizeof awkward_shapes / sizeof awkward_shapes[0]; i++) {
+    struct fixture fixture = {.shape = awkward_shapes[i]};
+    name_shape(&fixture);
+    run_algorithms(v, &fixture);
   }
 }
