@@ -24,6 +24,7 @@ function logTicks(from, to, most) {
     for (const digit of [1, 2, 5]) ticks.push(Number((digit * 10 ** power).toPrecision(3)));
   }
   const inside = ticks.filter((tick) => tick >= from && tick <= to);
+  if (inside.length < 3) return linearTicks(from, to, Math.min(most, 5));
   const decades = inside.filter((tick) => /^1(e|0*$)|^0\.0*1$/.test(String(tick)));
   return inside.length <= most || decades.length < 2 ? inside : decades;
 }
@@ -221,7 +222,7 @@ function brackets(names, start, step, y) {
 /* layers: {name, algorithm, value, low, high, ideal}; one column each. */
 function columnChart(layers, describe) {
   return (width) => {
-    const left = 46, top = 14, step = (width - left - 6) / layers.length, thick = Math.max(2, step * 0.78);
+    const left = 46, top = 14, step = (width - left - 6) / layers.length, thick = Math.max(2, Math.min(step * 0.78, 64));
     const hasNames = step >= 13;
     const nameRoom = hasNames ? Math.min(110, Math.max(...layers.map(({ name }) => textWidth(withoutGroup(name)))) + 8) : 6;
     const plot = 250, bottom = top + plot, height = bottom + nameRoom + 26;
@@ -315,7 +316,7 @@ function runsChart(samples, low, high, lines) {
 
     const inside = sorted.filter((value) => value <= limit);
     const bins = Math.max(12, Math.min(40, Math.ceil((limit - sorted[0]) / ((2 * spread) / Math.cbrt(sorted.length)) || 6)));
-    const size = (limit - sorted[0]) / bins || 1, counts = new Array(bins).fill(0);
+    const size = (limit - sorted[0] || spread / 2) / bins, counts = new Array(bins).fill(0);
     for (const value of inside) counts[Math.min(bins - 1, Math.floor((value - sorted[0]) / size))]++;
     const across = linear(0, Math.max(...counts), split, width - 4);
     counts.forEach((many, i) => {
@@ -351,7 +352,8 @@ function intervalChart(rows, options, describe) {
     const from = options.one ? Math.min(...values) / 1.02 : 0, to = Math.max(...values) * (options.one ? 1.02 : 1);
     const x = options.one ? logarithmic(from, to, left, right) : linear(from, to, left, right);
     const wanted = Math.max(2, (right - left) / 70);
-    const ticks = options.one && to / from > 4 ? logTicks(from, to, wanted) : linearTicks(from, to, wanted);
+    const round = options.one && to / from > 4 ? logTicks(from, to, wanted) : linearTicks(from, to, wanted);
+    const ticks = options.one ? [1, ...round.filter((tick) => Math.abs(x(tick) - x(1)) > 40)] : round;
     const parts = ticks.flatMap((tick) => [line(x(tick), top, x(tick), bottom, 'grid'),
       label(x(tick), bottom + 16, options.one ? `${tick}×` : tick === ticks.at(-1) ? `${tick} ms` : String(tick), 'middle')]);
     if (options.one) {

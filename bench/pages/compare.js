@@ -8,6 +8,8 @@ const base = backends[0]?.name ?? results[0]?.backend ?? 'the base';
 const isRuns = measured.kind === 'runs';
 const thing = isRuns ? 'run' : 'backend';
 const hasMany = targets.length > 1;
+/* The totals of saved runs are those of the whole network, else sums and means over the targets. */
+const isMean = hasMany && !isRuns;
 const threshold = (measured.threshold_percent ?? 0) / 100;
 const coverage = `${Math.round(100 * (measured.confidence ?? 0.95))}%`;
 
@@ -27,7 +29,7 @@ const verdict = (result) => element('span', { class: `verdict ${verdictOf(result
 function describeResult(name, result, shape) {
   return [name, [
     ['shape', shapeText(shape)],
-    ['verdict', VERDICTS[verdictOf(result)][1]],
+    ['verdict', VERDICTS[verdictOf(result)][1]], ['reason', result?.reason ?? NOTHING],
     ['time', milliseconds(result?.median_ms)], ['interval', withUnit(interval(result?.median_ms, result?.low_ms, result?.high_ms), 'ms')],
     ['ratio', ratioText(result?.ratio)], ['its interval', ratioInterval(result)],
     ['p', isNumber(result?.p_value) ? scientific(result.p_value) : NOTHING],
@@ -72,7 +74,7 @@ function outcomeOfBackends() {
   const usable = results.filter((result) => isUsable(result) && isNumber(result.ratio));
   if (!usable.length) return 'No backend has a right result.';
   const best = usable.reduce((a, b) => (b.ratio < a.ratio ? b : a));
-  const mean = hasMany ? ', by the geometric mean' : '';
+  const mean = isMean ? ', by the geometric mean' : '';
   if (best.backend === base || best.verdict !== 'faster') return `None is faster than ${base}${mean}.`;
   return `${best.backend} is the fastest${mean}: ${asFactor(best.ratio)} ${base} (${coverage} interval of the ratio ${ratioInterval(best)}).`;
 }
@@ -98,12 +100,12 @@ function fillTotals() {
     const row = (result, value, low, high, text) => ({ result, name: `${result === best ? '★ ' : ''}${result.backend}`, value, low, high,
       kind: kindOf(result), isWrong: result.verdict === 'wrong', isWinner: result === best, text });
     const describe = ({ result }) => describeResult(result.backend, result);
-    place('times-title').textContent = hasMany ? `Time, sum over ${targets.length} layers` : 'Time';
+    place('times-title').textContent = isMean ? `Time, sum over ${targets.length} layers` : 'Time';
     place('times-note').textContent = `Medians with their ${coverage} intervals; shorter is better. ★ is the fastest with right results.`;
     responsive(place('times'), intervalChart(results.map((result) =>
       row(result, ...timed(result, ['median_ms', 'low_ms', 'high_ms']), timeText(result))),
     { label: 'Time of each backend' }, describe));
-    place('ratios-title').textContent = `${hasMany ? 'Geometric mean of the ratios' : 'Ratio'} to ${base}`;
+    place('ratios-title').textContent = `${isMean ? 'Geometric mean of the ratios' : 'Ratio'} to ${base}`;
     place('ratios-note').textContent = `Time over that of ${base}: left of 1 is faster. The band is the threshold of ±${measured.threshold_percent}%.`;
     responsive(place('ratios'), intervalChart(results.map((result) =>
       row(result, ...timed(result, ['ratio', 'ratio_low', 'ratio_high']), isUsable(result) ? `${sign(result)} ${ratioText(result.ratio)}` : verdictText(result))),
@@ -127,6 +129,7 @@ const resultColumns = () => [
     value: ({ result }) => result.max_error, show: ({ result }) => scientific(result.max_error) },
   { title: 'L2 error', help: 'relative, against the double-precision reference', value: ({ result }) => result.l2_error,
     show: ({ result }) => scientific(result.l2_error) },
+  { title: 'reason', text: true, value: ({ result }) => result.reason, show: ({ result }) => result.reason ?? NOTHING },
 ];
 
 /* Columns that some row has something for. */
@@ -136,7 +139,7 @@ function fillBackendTable() {
   const rows = backends.map((backend) => ({ backend, result: results.find((result) => result.backend === backend.name) ?? {} }));
   const columns = [
     { title: thing, text: true, heads: true, value: ({ backend }) => backend.name, show: ({ backend }) => backend.name },
-    { title: 'version', text: true, value: ({ backend }) => backend.version, show: ({ backend }) => backend.version ?? NOTHING },
+    { title: 'version', text: true, minor: true, value: ({ backend }) => backend.version, show: ({ backend }) => backend.version ?? NOTHING },
     ...resultColumns()];
   place('totals-title').textContent = isRuns ? 'Runs' : 'Backends';
   place('totals').append(...makeTable({ id: 'total-table', caption: isRuns ? 'Runs' : 'Backends', columns: filled(columns, rows), rows,
@@ -203,9 +206,9 @@ function changeOf(target) {
 const signed = (value) => (isNumber(value) ? `${value < 0 ? '−' : '+'}${fixed(Math.abs(value), 1)}` : NOTHING);
 
 function heatFooter() {
-  return [element('th', { scope: 'row' }, 'geometric mean'), element('td'), ...backends.map(({ name }) => {
+  return [element('th', { scope: 'row' }, isRuns ? 'whole run' : 'geometric mean'), element('td', { class: 'minor' }), ...backends.map(({ name }) => {
     const result = results.find((candidate) => candidate.backend === name);
-    return element('td', null, result ? ratioText(result.ratio) : NOTHING);
+    return element('td', null, isRuns ? milliseconds(result?.median_ms) : ratioText(result?.ratio));
   }), isRuns ? element('td') : null].filter(Boolean);
 }
 

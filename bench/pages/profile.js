@@ -3,7 +3,7 @@
 
 const layers = measured.layers ?? [];
 const total = layers.reduce((sum, layer) => sum + (layer.median_ms ?? 0), 0);
-const shareOf = (layer) => layer.share_percent ?? (100 * layer.median_ms) / total;
+const shareOf = (layer) => layer.share_percent ?? (total > 0 ? (100 * layer.median_ms) / total : 0);
 const coverage = `${Math.floor(100 * (measured.interval_coverage ?? 0.95))}% interval`;
 
 /* What the tooltips say of a layer; a layer without multiply-accumulates has no rate. */
@@ -106,8 +106,8 @@ function fillRuns() {
 }
 
 function fillBars() {
-  if (!layers.length) return remove('bars-section');
-  const columns = layers.map((layer) => ({ name: layer.name, algorithm: algorithmOf(layer), value: layer.median_ms,
+  if (!(total > 0)) return remove('bars-section');
+  const columns = layers.map((layer) => ({ name: layer.name, algorithm: algorithmOf(layer), value: layer.median_ms ?? 0,
     low: layer.low_ms, high: layer.high_ms, ideal: layer.roof_ms }));
   place('bars-note').textContent = 'In execution order: the median and its interval' +
     (columns.some(({ ideal }) => isNumber(ideal)) ? '; the bar across is the time that the roof allows.' : '.');
@@ -152,7 +152,7 @@ function layerColumns() {
     { ...words('ISA', 'isa'), isNeeded: new Set(layers.map(({ isa }) => isa)).size > 1 },
     { title: 'time', unit: 'ms', value: (layer) => layer.median_ms, show: (layer) => fixed(layer.median_ms, 4) },
     { title: 'interval', unit: 'ms', value: (layer) => layer.high_ms - layer.low_ms, help: 'sorts by its width',
-      show: (layer) => `${fixed(layer.low_ms, 4)} to ${fixed(layer.high_ms, 4)}` },
+      show: (layer) => (isNumber(layer.low_ms) ? `${fixed(layer.low_ms, 4)} to ${fixed(layer.high_ms, 4)}` : NOTHING) },
     { title: 'share', unit: '%', value: shareOf, show: shareCell },
     ofMacs('rate', 'GFLOP/s', 'gflops', rate, 'counted as direct convolution'),
     ofMacs('of peak', '%', 'percent_of_peak', percent),
