@@ -45,14 +45,16 @@ BASELINE  := $(wildcard dispatch/*.c resnet/*.c)
 REFERENCE := $(wildcard reference/*.c)
 MAIN      := bench/skiplane.c
 BENCH     := $(wildcard bench/*.cc bench/benchmark_*.c)
-SHARED    := $(filter-out $(MAIN) $(BENCH),$(wildcard bench/*.c))
+SHARED    := $(filter-out $(MAIN) $(BENCH),$(wildcard bench/*.c)) $(wildcard bench/peers/*.c)
 TESTS     := $(wildcard tests/test_*.c)
 TOOLS     := $(filter-out $(TESTS),$(wildcard tests/*.c))
 FUZZERS   := $(wildcard tests/fuzz/fuzz_*.c)
 
 kernel_objects  := $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%.$(isa).o))
 library_objects := $(kernel_objects) $(BASELINE:%.c=$(BUILD)/%.o)
-shared_objects  := $(SHARED:%.c=$(BUILD)/%.o) $(REFERENCE:%.c=$(BUILD)/%.o)
+# ONNX's schema as C, made at build time where protobuf-c is.
+onnx_schema     := $(if $(filter 1,$(HAVE_ONNX)),$(BUILD)/onnx/onnx.pb-c)
+shared_objects  := $(SHARED:%.c=$(BUILD)/%.o) $(REFERENCE:%.c=$(BUILD)/%.o) $(onnx_schema:=.o)
 main_object     := $(MAIN:%.c=$(BUILD)/%.o)
 bench_objects   := $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(BENCH))))
 test_objects    := $(TESTS:%.c=$(BUILD)/%.o)
@@ -85,6 +87,8 @@ kernel_flags := $(CFLAGS) $(SANITIZER_FLAGS) -O3 -fomit-frame-pointer -fno-math-
 kernel   := $(common) $(kernel_flags)
 cxx      := $(common) -O2 $(CXXFLAGS) $(SANITIZER_FLAGS) $(BENCHMARK_CFLAGS) $(NUMERICS)
 link     := $(LDFLAGS) $(SANITIZER_FLAGS)
+# What the programs need beyond the library.
+peer_libs := $(ONNX_LIBS)
 
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(Q),@mkdir -p $(@D) && echo '  $(1) $@',@mkdir -p $(@D))
@@ -102,6 +106,19 @@ $(BUILD)/kernels/%.$(1).o: kernels/%.c $(config)
 	$(Q)$(CC) -std=c17 $(kernel) $(ISA_FLAGS_$(1)) -DSK_ISA=$(1) -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
+
+ifneq ($(onnx_schema),)
+$(onnx_schema).c: $(ONNX_PROTO) $(config)
+	$(call say,PROTO)
+	$(Q)protoc-c --c_out=$(@D) -I $(dir $(ONNX_PROTO)) $(ONNX_PROTO)
+$(onnx_schema).h: $(onnx_schema).c ;
+$(onnx_schema).o: $(onnx_schema).c
+	$(call say,CC   )
+	$(Q)$(CC) -std=c17 $(baseline) $(ONNX_CFLAGS) -c -o $@ $<
+onnx_users := $(BUILD)/bench/onnx_write.o $(BUILD)/tests/test_onnx_write.o
+$(onnx_users): baseline += $(ONNX_CFLAGS)
+$(onnx_users): $(onnx_schema).h
+endif
 
 $(BUILD)/tests/%.o: baseline += $(CRITERION_CFLAGS)
 $(BUILD)/%.o: %.c $(config)
@@ -144,20 +161,20 @@ $(shared): $(library_objects) $(BUILD)/symbols.map
 
 $(BUILD)/skiplane: $(main_object) $(shared_objects) $(archive)
 	$(call say,LINK )
-	$(Q)$(CC) $(link) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(link) -o $@ $^ $(peer_libs) $(LIBS)
 
 $(BUILD)/skiplane-bench: $(bench_objects) $(shared_objects) $(archive)
 	$(call say,LINK )
-	$(Q)$(CXX) $(link) -o $@ $^ $(BENCHMARK_LIBS) $(LIBS)
+	$(Q)$(CXX) $(link) -o $@ $^ $(BENCHMARK_LIBS) $(peer_libs) $(LIBS)
 
 $(BUILD)/tests/run-unit: $(test_objects) $(shared_objects) $(archive)
 	$(call say,LINK )
-	$(Q)$(CC) $(link) -o $@ $^ $(CRITERION_LIBS) $(LIBS)
+	$(Q)$(CC) $(link) -o $@ $^ $(CRITERION_LIBS) $(peer_libs) $(LIBS)
 
 # Programs of one file each that are no tests but belong to them: measurements, generators.
 $(tools): %: %.o $(shared_objects) $(archive)
 	$(call say,LINK )
-	$(Q)$(CC) $(link) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(link) -o $@ $^ $(peer_libs) $(LIBS)
 
 ifneq ($(top),)
 $(top): %: $(BUILD)/%
@@ -225,7 +242,7 @@ endif
 .SECONDARY: $(FUZZERS:%.c=$(BUILD)/%.o)
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(shared_objects) $(archive)
 	$(call say,LINK )
-	$(Q)$(CC) $(link) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(link) -fsanitize=fuzzer -o $@ $^ $(peer_libs) $(LIBS)
 
 # The corpus in the tree is only read: what the fuzzer finds goes to a folder in $(BUILD).
 fuzz-run: $(fuzz_programs)
@@ -242,6 +259,7 @@ fuzz-run: $(fuzz_programs)
 
 root = $(DESTDIR)
 manuals := $(wildcard docs/*.1)
+peer_files := $(wildcard bench/peers/*.py)
 
 install: all
 	install -d $(root)$(includedir) $(root)$(libdir)/pkgconfig $(root)$(bindir)
@@ -252,6 +270,9 @@ install: all
 	ln -sf $(SONAME) $(root)$(libdir)/libskiplane.so
 	install -m 755 $(program) $(root)$(bindir)/
 	$(if $(bench),install -m 755 $(bench) $(root)$(bindir)/)
+	install -d $(root)$(datadir)/skiplane/peers
+	install -m 644 $(peer_files) $(root)$(datadir)/skiplane/peers/
+	install -m 755 bench/peers/install $(root)$(datadir)/skiplane/peers/
 	$(if $(manuals),install -d $(root)$(mandir)/man1 && install -m 644 $(manuals) $(root)$(mandir)/man1/)
 	printf '%s\n' 'prefix=$(prefix)' 'libdir=$(libdir)' 'includedir=$(includedir)' '' 'Name: skiplane' \
 	  'Description: SIMD kernels for convolutional residual networks' 'Version: $(VERSION)' \
@@ -263,14 +284,16 @@ uninstall:
 	rm -f $(root)$(includedir)/skiplane.h $(root)$(libdir)/libskiplane.a $(root)$(libdir)/libskiplane.so \
 	  $(root)$(libdir)/$(SONAME) $(root)$(libdir)/$(notdir $(shared)) $(root)$(libdir)/pkgconfig/skiplane.pc \
 	  $(root)$(bindir)/skiplane $(root)$(bindir)/skiplane-bench \
-	  $(addprefix $(root)$(mandir)/man1/,$(notdir $(manuals)))
+	  $(addprefix $(root)$(mandir)/man1/,$(notdir $(manuals))) \
+	  $(addprefix $(root)$(datadir)/skiplane/peers/,install $(notdir $(peer_files)))
+	-rmdir $(root)$(datadir)/skiplane/peers $(root)$(datadir)/skiplane
 
 # ---- Style --------------------------------------------------------------------------------------------------------
 
-folders := include kernels kernels/simd dispatch reference resnet bench tests tests/fuzz
+folders := include kernels kernels/simd dispatch reference resnet bench bench/peers tests tests/fuzz
 c_files := $(wildcard $(addsuffix /*.c,$(folders)) $(addsuffix /*.cc,$(folders)))
 styled  := $(c_files) $(wildcard $(addsuffix /*.h,$(folders)) $(addsuffix /*.def,$(folders)))
-scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* .ci/run 2>/dev/null)
+scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* bench/peers/* .ci/run 2>/dev/null)
 TIDY    := clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-narrowing-conversions,$\
   -bugprone-macro-parentheses,-bugprone-reserved-identifier,-bugprone-implicit-widening-of-multiplication-result,$\
   -clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling
@@ -282,19 +305,20 @@ tidy_isa := $(or $(filter avx2,$(ISAS)),$(filter neon,$(ISAS)),generic)
 format:
 	clang-format -i $(styled)
 
-lint: $(BUILD)/config.mk $(BUILD)/revision.h
+lint: $(BUILD)/config.mk $(BUILD)/revision.h $(onnx_schema:=.h)
 	clang-format --dry-run -Werror $(styled)
-	printf '%s\n' $(BASELINE) $(REFERENCE) $(wildcard bench/*.c) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) $(WARNINGS)
+	printf '%s\n' $(BASELINE) $(REFERENCE) $(wildcard bench/*.c bench/peers/*.c) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) $(WARNINGS) \
+	  $(ONNX_CFLAGS)
 	printf '%s\n' $(KERNELS) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) $(WARNINGS) $(ISA_FLAGS_$(tidy_isa)) \
 	  -DSK_ISA=$(tidy_isa)
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \
-	  --suppress=missingIncludeSystem $(INCLUDES) $(BASELINE) $(REFERENCE) $(wildcard bench/*.c)
+	  --suppress=missingIncludeSystem $(INCLUDES) $(BASELINE) $(REFERENCE) $(wildcard bench/*.c bench/peers/*.c)
 	if command -v shellcheck >/dev/null; then shellcheck $(scripts); else echo 'no shellcheck here: scripts unchecked'; fi
 
 # ---- Housekeeping -------------------------------------------------------------------------------------------------
 
 clean:
-	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench tests fuzz check) \
+	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench onnx tests fuzz check) \
 	  $(BUILD)/skiplane $(BUILD)/skiplane-bench $(BUILD)/libskiplane.* $(BUILD)/symbols.* $(BUILD)/revision.h
 	$(if $(filter build,$(BUILD)),rm -f skiplane skiplane-bench)
 
