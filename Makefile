@@ -43,7 +43,7 @@ BASELINE  := $(wildcard dispatch/*.c resnet/*.c)
 REFERENCE := $(wildcard reference/*.c)
 MAIN      := bench/skiplane.c
 BENCH     := $(wildcard bench/*.cc bench/benchmark_*.c)
-SHARED    := $(filter-out $(MAIN) $(BENCH),$(wildcard bench/*.c))
+SHARED    := $(filter-out $(MAIN) $(BENCH),$(wildcard bench/*.c)) $(wildcard bench/peers/*.c)
 TESTS     := $(wildcard tests/test_*.c)
 TOOLS     := $(filter-out $(TESTS),$(wildcard tests/*.c))
 FUZZERS   := $(wildcard tests/fuzz/fuzz_*.c)
@@ -83,6 +83,8 @@ kernel_flags := $(CFLAGS) $(SANITIZER_FLAGS) -O3 -fomit-frame-pointer -fno-math-
 kernel   := $(common) $(kernel_flags)
 cxx      := $(common) -O2 $(CXXFLAGS) $(SANITIZER_FLAGS) $(BENCHMARK_CFLAGS) $(NUMERICS)
 link     := $(LDFLAGS) $(SANITIZER_FLAGS)
+# The peers that the programs compare the library with, which does not link them itself.
+peer_libs := $(ONEDNN_LIBS) $(XNNPACK_LIBS)
 
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(Q),@mkdir -p $(@D) && echo '  $(1) $@',@mkdir -p $(@D))
@@ -102,6 +104,8 @@ endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
 $(BUILD)/tests/%.o: baseline += $(CRITERION_CFLAGS)
+$(BUILD)/bench/peers/onednn.o: baseline += $(ONEDNN_CFLAGS)
+$(BUILD)/bench/peers/xnnpack.o: baseline += $(XNNPACK_CFLAGS)
 $(BUILD)/%.o: %.c $(config)
 	$(call say,CC   )
 	$(Q)$(CC) -std=c17 $(baseline) -c -o $@ $<
@@ -142,20 +146,20 @@ $(shared): $(library_objects) $(BUILD)/symbols.map
 
 $(BUILD)/skiplane: $(main_object) $(shared_objects) $(archive)
 	$(call say,LINK )
-	$(Q)$(CC) $(link) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(link) -o $@ $^ $(peer_libs) $(LIBS)
 
 $(BUILD)/skiplane-bench: $(bench_objects) $(shared_objects) $(archive)
 	$(call say,LINK )
-	$(Q)$(CXX) $(link) -o $@ $^ $(BENCHMARK_LIBS) $(LIBS)
+	$(Q)$(CXX) $(link) -o $@ $^ $(BENCHMARK_LIBS) $(peer_libs) $(LIBS)
 
 $(BUILD)/tests/run-unit: $(test_objects) $(shared_objects) $(archive)
 	$(call say,LINK )
-	$(Q)$(CC) $(link) -o $@ $^ $(CRITERION_LIBS) $(LIBS)
+	$(Q)$(CC) $(link) -o $@ $^ $(CRITERION_LIBS) $(peer_libs) $(LIBS)
 
 # Programs of one file each that are no tests but belong to them: measurements, generators.
 $(tools): %: %.o $(shared_objects) $(archive)
 	$(call say,LINK )
-	$(Q)$(CC) $(link) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(link) -o $@ $^ $(peer_libs) $(LIBS)
 
 ifneq ($(top),)
 $(top): %: $(BUILD)/%
@@ -223,7 +227,7 @@ endif
 .SECONDARY: $(FUZZERS:%.c=$(BUILD)/%.o)
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(shared_objects) $(archive)
 	$(call say,LINK )
-	$(Q)$(CC) $(link) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(link) -fsanitize=fuzzer -o $@ $^ $(peer_libs) $(LIBS)
 
 # The corpus in the tree is only read: what the fuzzer finds goes to a folder in $(BUILD).
 fuzz-run: $(fuzz_programs)
@@ -265,7 +269,7 @@ uninstall:
 
 # ---- Style --------------------------------------------------------------------------------------------------------
 
-folders := include kernels kernels/simd dispatch reference resnet bench tests tests/fuzz
+folders := include kernels kernels/simd dispatch reference resnet bench bench/peers tests tests/fuzz
 c_files := $(wildcard $(addsuffix /*.c,$(folders)) $(addsuffix /*.cc,$(folders)))
 styled  := $(c_files) $(wildcard $(addsuffix /*.h,$(folders)) $(addsuffix /*.def,$(folders)))
 scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* .ci/run 2>/dev/null)
@@ -282,11 +286,12 @@ format:
 
 lint: $(BUILD)/config.mk $(BUILD)/revision.h
 	clang-format --dry-run -Werror $(styled)
-	printf '%s\n' $(BASELINE) $(REFERENCE) $(wildcard bench/*.c) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) $(WARNINGS)
+	printf '%s\n' $(BASELINE) $(REFERENCE) $(wildcard bench/*.c bench/peers/*.c) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) \
+	  $(WARNINGS) $(ONEDNN_CFLAGS) $(XNNPACK_CFLAGS)
 	printf '%s\n' $(KERNELS) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) $(WARNINGS) $(ISA_FLAGS_$(tidy_isa)) \
 	  -DSK_ISA=$(tidy_isa)
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \
-	  --suppress=missingIncludeSystem $(INCLUDES) $(BASELINE) $(REFERENCE) $(wildcard bench/*.c)
+	  --suppress=missingIncludeSystem $(INCLUDES) $(BASELINE) $(REFERENCE) $(wildcard bench/*.c bench/peers/*.c)
 	if command -v shellcheck >/dev/null; then shellcheck $(scripts); else echo 'no shellcheck here: scripts unchecked'; fi
 
 # ---- Housekeeping -------------------------------------------------------------------------------------------------
