@@ -50,7 +50,9 @@ FUZZERS   := $(wildcard tests/fuzz/fuzz_*.c)
 
 kernel_objects  := $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%.$(isa).o))
 library_objects := $(kernel_objects) $(BASELINE:%.c=$(BUILD)/%.o)
-shared_objects  := $(SHARED:%.c=$(BUILD)/%.o) $(REFERENCE:%.c=$(BUILD)/%.o)
+# ONNX's schema as C, made at build time where protobuf-c is.
+onnx_schema     := $(if $(filter 1,$(HAVE_ONNX)),$(BUILD)/onnx/onnx.pb-c)
+shared_objects  := $(SHARED:%.c=$(BUILD)/%.o) $(REFERENCE:%.c=$(BUILD)/%.o) $(onnx_schema:=.o)
 main_object     := $(MAIN:%.c=$(BUILD)/%.o)
 bench_objects   := $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(BENCH))))
 test_objects    := $(TESTS:%.c=$(BUILD)/%.o)
@@ -83,8 +85,8 @@ kernel_flags := $(CFLAGS) $(SANITIZER_FLAGS) -O3 -fomit-frame-pointer -fno-math-
 kernel   := $(common) $(kernel_flags)
 cxx      := $(common) -O2 $(CXXFLAGS) $(SANITIZER_FLAGS) $(BENCHMARK_CFLAGS) $(NUMERICS)
 link     := $(LDFLAGS) $(SANITIZER_FLAGS)
-# The peers that the programs compare the library with, which does not link them itself.
-peer_libs := $(ONEDNN_LIBS) $(XNNPACK_LIBS)
+# What the programs need beyond the library: the peers that they compare it with, and files for those.
+peer_libs := $(ONEDNN_LIBS) $(XNNPACK_LIBS) $(ONNX_LIBS)
 
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(Q),@mkdir -p $(@D) && echo '  $(1) $@',@mkdir -p $(@D))
@@ -102,6 +104,19 @@ $(BUILD)/kernels/%.$(1).o: kernels/%.c $(config)
 	$(Q)$(CC) -std=c17 $(kernel) $(ISA_FLAGS_$(1)) -DSK_ISA=$(1) -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
+
+ifneq ($(onnx_schema),)
+$(onnx_schema).c: $(ONNX_PROTO) $(config)
+	$(call say,PROTO)
+	$(Q)protoc-c --c_out=$(@D) -I $(dir $(ONNX_PROTO)) $(ONNX_PROTO)
+$(onnx_schema).h: $(onnx_schema).c ;
+$(onnx_schema).o: $(onnx_schema).c
+	$(call say,CC   )
+	$(Q)$(CC) -std=c17 $(baseline) $(ONNX_CFLAGS) -c -o $@ $<
+onnx_users := $(BUILD)/bench/onnx_write.o $(BUILD)/tests/test_onnx_write.o
+$(onnx_users): baseline += $(ONNX_CFLAGS)
+$(onnx_users): $(onnx_schema).h
+endif
 
 $(BUILD)/tests/%.o: baseline += $(CRITERION_CFLAGS)
 $(BUILD)/bench/peers/onednn.o: baseline += $(ONEDNN_CFLAGS)
@@ -244,6 +259,7 @@ fuzz-run: $(fuzz_programs)
 
 root = $(DESTDIR)
 manuals := $(wildcard docs/*.1)
+peer_files := $(wildcard bench/peers/*.py)
 
 install: all
 	install -d $(root)$(includedir) $(root)$(libdir)/pkgconfig $(root)$(bindir)
@@ -254,6 +270,9 @@ install: all
 	ln -sf $(SONAME) $(root)$(libdir)/libskiplane.so
 	install -m 755 $(program) $(root)$(bindir)/
 	$(if $(bench),install -m 755 $(bench) $(root)$(bindir)/)
+	install -d $(root)$(datadir)/skiplane/peers
+	install -m 644 $(peer_files) $(root)$(datadir)/skiplane/peers/
+	install -m 755 bench/peers/install $(root)$(datadir)/skiplane/peers/
 	$(if $(manuals),install -d $(root)$(mandir)/man1 && install -m 644 $(manuals) $(root)$(mandir)/man1/)
 	printf '%s\n' 'prefix=$(prefix)' 'libdir=$(libdir)' 'includedir=$(includedir)' '' 'Name: skiplane' \
 	  'Description: SIMD kernels for convolutional residual networks' 'Version: $(VERSION)' \
@@ -265,14 +284,16 @@ uninstall:
 	rm -f $(root)$(includedir)/skiplane.h $(root)$(libdir)/libskiplane.a $(root)$(libdir)/libskiplane.so \
 	  $(root)$(libdir)/$(SONAME) $(root)$(libdir)/$(notdir $(shared)) $(root)$(libdir)/pkgconfig/skiplane.pc \
 	  $(root)$(bindir)/skiplane $(root)$(bindir)/skiplane-bench \
-	  $(addprefix $(root)$(mandir)/man1/,$(notdir $(manuals)))
+	  $(addprefix $(root)$(mandir)/man1/,$(notdir $(manuals))) \
+	  $(addprefix $(root)$(datadir)/skiplane/peers/,install $(notdir $(peer_files)))
+	-rmdir $(root)$(datadir)/skiplane/peers $(root)$(datadir)/skiplane
 
 # ---- Style --------------------------------------------------------------------------------------------------------
 
 folders := include kernels kernels/simd dispatch reference resnet bench bench/peers tests tests/fuzz
 c_files := $(wildcard $(addsuffix /*.c,$(folders)) $(addsuffix /*.cc,$(folders)))
 styled  := $(c_files) $(wildcard $(addsuffix /*.h,$(folders)) $(addsuffix /*.def,$(folders)))
-scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* .ci/run 2>/dev/null)
+scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* bench/peers/* .ci/run 2>/dev/null)
 TIDY    := clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-narrowing-conversions,$\
   -bugprone-macro-parentheses,-bugprone-reserved-identifier,-bugprone-implicit-widening-of-multiplication-result,$\
   -clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling
@@ -284,10 +305,10 @@ tidy_isa := $(or $(filter avx2,$(ISAS)),$(filter neon,$(ISAS)),generic)
 format:
 	clang-format -i $(styled)
 
-lint: $(BUILD)/config.mk $(BUILD)/revision.h
+lint: $(BUILD)/config.mk $(BUILD)/revision.h $(onnx_schema:=.h)
 	clang-format --dry-run -Werror $(styled)
 	printf '%s\n' $(BASELINE) $(REFERENCE) $(wildcard bench/*.c bench/peers/*.c) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) \
-	  $(WARNINGS) $(ONEDNN_CFLAGS) $(XNNPACK_CFLAGS)
+	  $(WARNINGS) $(ONEDNN_CFLAGS) $(XNNPACK_CFLAGS) $(ONNX_CFLAGS)
 	printf '%s\n' $(KERNELS) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) $(WARNINGS) $(ISA_FLAGS_$(tidy_isa)) \
 	  -DSK_ISA=$(tidy_isa)
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \
@@ -297,7 +318,7 @@ lint: $(BUILD)/config.mk $(BUILD)/revision.h
 # ---- Housekeeping -------------------------------------------------------------------------------------------------
 
 clean:
-	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench tests fuzz check) \
+	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench onnx tests fuzz check) \
 	  $(BUILD)/skiplane $(BUILD)/skiplane-bench $(BUILD)/libskiplane.* $(BUILD)/symbols.* $(BUILD)/revision.h
 	$(if $(filter build,$(BUILD)),rm -f skiplane skiplane-bench)
 

@@ -8,4 +8,11 @@
 extern const struct sk_backend sk_peer_onednn;
 extern const struct sk_backend sk_peer_xnnpack;
 
+/* In processes of their own (process.c). */
+extern const struct sk_backend sk_peer_onnxruntime;
+extern const struct sk_backend sk_peer_openvino;
+extern const struct sk_backend sk_peer_mnn;
+extern const struct sk_backend sk_peer_ncnn;
+extern const struct sk_backend sk_peer_pytorch;
+
 #endif
