@@ -93,6 +93,13 @@ void sk_context_read(struct sk_context *context, int threads, const struct sk_cp
   add(context, "pinned", true, "%s", pinned ? sk_cpu_list_print(pinned).text : "none");
 }
 
+const char *sk_context_find(const struct sk_context *context, const char *key) {
+  for (size_t i = 0; i < context->count; i++) {
+    if (strcmp(context->items[i].key, key) == 0) return context->items[i].value;
+  }
+  return NULL;
+}
+
 void sk_context_json(const struct sk_context *context, struct sk_json *json, cJSON *parent) {
   cJSON *object = sk_json_object(json, parent, "context");
   for (size_t i = 0; i < context->count; i++) {

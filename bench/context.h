@@ -23,6 +23,9 @@ struct sk_context {
  * compiler, flags, openmp; and, with threads > 0, threads and pinned. What the system does not tell is "unknown". */
 void sk_context_read(struct sk_context *context, int threads, const struct sk_cpu_list *pinned);
 
+/* The value of a key; NULL if there is no such key. */
+const char *sk_context_find(const struct sk_context *context, const char *key);
+
 /* Add the object "context" to a document. */
 void sk_context_json(const struct sk_context *context, struct sk_json *json, cJSON *parent);
 

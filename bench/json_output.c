@@ -79,9 +79,8 @@ static sk_status write_file(const char *path, const char *text) {
   return sk_file_writer_commit(&writer);
 }
 
-sk_status sk_json_finish(struct sk_json *json, const char *path) {
+sk_status sk_json_write(const struct sk_json *json, const char *path) {
   char *text = json->failed ? NULL : cJSON_Print(json->root);
-  sk_json_discard(json);
   if (!text) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for the JSON output");
   sk_status status = SK_OK;
   if (path) {
@@ -90,6 +89,12 @@ sk_status sk_json_finish(struct sk_json *json, const char *path) {
     puts(text);
   }
   cJSON_free(text);
+  return status;
+}
+
+sk_status sk_json_finish(struct sk_json *json, const char *path) {
+  const sk_status status = sk_json_write(json, path);
+  sk_json_discard(json);
   return status;
 }
 

@@ -25,6 +25,9 @@ void sk_json_text(struct sk_json *json, cJSON *parent, const char *name, const c
 cJSON *sk_json_object(struct sk_json *json, cJSON *parent, const char *name);
 cJSON *sk_json_list(struct sk_json *json, cJSON *parent, const char *name);
 
+/* Print the document to a file, or to stdout, as sk_json_finish does, and keep it. */
+sk_status sk_json_write(const struct sk_json *json, const char *path);
+
 /* Print the document to a file, all or nothing, or to stdout (path NULL), and free it.
  * Errors: SK_OUT_OF_MEMORY, SK_IO_ERROR (of a file; stdout's are found when the program ends). */
 sk_status sk_json_finish(struct sk_json *json, const char *path);

@@ -2,24 +2,49 @@
 #ifndef SK_BENCH_MEASURE_H
 #define SK_BENCH_MEASURE_H
 
-#include "bench/options.h"
 #include "bench/statistics.h"
+#include "bench/trial.h"
 
 enum { SK_PEAKS = 3 }; /* before, between and after */
 
+/* Times of one row: a run that nobody watches, one that reports its layers, and its layers. */
+enum { SK_TIME_WHOLE, SK_TIME_OBSERVED, SK_TIME_LAYERS };
+
 struct sk_measurement {
   sk_net_info info;
-  size_t runs;                /* of either kind */
-  struct sk_summary whole;    /* seconds of a run that nobody watches */
-  struct sk_summary observed; /* of one that reports its layers, which shows what watching costs */
-  struct sk_summary *layers;  /* [info.layers], seconds */
-  double peaks[SK_PEAKS];     /* GFLOP/s, in the order measured */
+  size_t runs;      /* of either kind; 0: interrupted before the first was over */
+  bool interrupted; /* fewer than were asked for */
+  double *times;    /* [runs][SK_TIME_LAYERS + info.layers], seconds, in the order measured */
+  struct sk_summary whole, observed;
+  struct sk_summary *layers;         /* [info.layers] */
+  struct sk_percentiles percentiles; /* of the whole */
+  double peaks[SK_PEAKS];            /* GFLOP/s, in the order measured; the last by sk_measure_last_peak */
 };
 
-/* Measure runs of `net` on random input: `runs` of either kind, 0: as many as fit in some five seconds. What the
- * caller must free with sk_measurement_free, whatever the outcome. Errors: those of sk_net_run, SK_OUT_OF_MEMORY. */
-sk_status sk_measure_net(struct sk_measurement *measurement, const sk_net *net, size_t runs);
+/* How long to measure. */
+struct sk_measure_limits {
+  size_t runs;    /* of either kind; 0: as many as fit in the time, at most 500 unless a time is given */
+  double seconds; /* 0: some five if no number of runs is given either; at least three runs of either kind are made,
+                     within some ten seconds */
+};
+
+/* Measure runs of a trial, the peak before and between. A wish to end (bench/interrupt.h) is heard before each run.
+ * Free the measurement whatever the outcome. Errors: those of sk_net_run, SK_OUT_OF_MEMORY. */
+sk_status sk_measure_net(struct sk_measurement *measurement, const struct sk_trial *trial,
+                         const struct sk_measure_limits *limits);
+
+/* Measure the peak after everything. */
+sk_status sk_measure_last_peak(struct sk_measurement *measurement);
+
+/* Make the summaries from times, runs and info. Requires: runs > 0. Errors: SK_OUT_OF_MEMORY. */
+sk_status sk_measurement_summarise(struct sk_measurement *measurement);
 void sk_measurement_free(struct sk_measurement *measurement);
+
+/* The times of one run: [SK_TIME_LAYERS + layers]. */
+const double *sk_measurement_run(const struct sk_measurement *measurement, size_t run);
+
+/* The run whose observed time is nearest to `seconds`: the median's is the one to look at. */
+size_t sk_measurement_nearest(const struct sk_measurement *measurement, double seconds);
 
 /* The highest peak, and by how much the lowest falls short of it (0.05: 5%). */
 double sk_measurement_peak(const struct sk_measurement *measurement);

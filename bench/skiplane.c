@@ -59,8 +59,11 @@ static const struct sk_command commands[] = {
      .usage = "M [OPTION...]",
      .summary = "Measure network M on this machine: time, GFLOP/s and percent of the FMA peak, whole and per layer.",
      .details = "GFLOP/s counts every layer as direct convolution, so Winograd may pass 100% of the peak, which is\n"
-                "measured in the same run. Without --weights, weights are drawn from the seed.",
-     .accepts = ENGINE | SK_ACCEPT(WEIGHTS) | SK_ACCEPT(BATCH) | SK_ACCEPT(SEED) | SK_ACCEPT(RUNS) | SK_ACCEPT(JSON),
+                "measured in the same run, as the bandwidths are. Without --weights, weights are drawn from the seed.\n"
+                "Ctrl-C ends the measurement: what there is by then is printed and written, and the exit status 130.",
+     .accepts = ENGINE | SK_ACCEPT(WEIGHTS) | SK_ACCEPT(BATCH) | SK_ACCEPT(SEED) | SK_ACCEPT(RUNS) |
+                SK_ACCEPT(DURATION) | SK_ACCEPT(SCENARIO) | SK_ACCEPT(CPUS) | SK_ACCEPT(JSON) | SK_ACCEPT(CSV) |
+                SK_ACCEPT(HTML) | SK_ACCEPT(TRACE) | SK_ACCEPT(SAVE),
      .least_operands = 1,
      .most_operands = 1,
      .operand = "the name of a network",

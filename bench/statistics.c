@@ -43,10 +43,40 @@ struct sk_interval sk_statistics_median_interval(const double *sorted, size_t co
   return (struct sk_interval){sorted[rank], sorted[count - 1 - rank], 1 - 2 * tail};
 }
 
+size_t sk_statistics_percentile_least(double q) { return (size_t)ceil(log(0.05) / log(q)); }
+
+struct sk_percentiles sk_statistics_percentiles(const double *sorted, size_t count) {
+  static const double quantiles[SK_PERCENTILES] = {0.5, 0.9, 0.99, 0.999};
+  struct sk_percentiles percentiles = {{{"p50", NAN}, {"p90", NAN}, {"p99", NAN}, {"p99.9", NAN}}};
+  for (size_t i = 0; i < SK_PERCENTILES; i++) {
+    if (count < sk_statistics_percentile_least(quantiles[i])) continue;
+    percentiles.list[i].value = sk_statistics_quantile(sorted, count, quantiles[i]);
+  }
+  return percentiles;
+}
+
+bool sk_samples_add(struct sk_samples *samples, double value) {
+  if (samples->count == samples->capacity) {
+    const size_t capacity = samples->capacity ? 2 * samples->capacity : 256;
+    double *values = realloc(samples->values, capacity * sizeof *values);
+    if (!values) return false;
+    samples->values = values;
+    samples->capacity = capacity;
+  }
+  samples->values[samples->count++] = value;
+  return true;
+}
+
+void sk_samples_free(struct sk_samples *samples) {
+  free(samples->values);
+  *samples = (struct sk_samples){0};
+}
+
 struct sk_summary sk_statistics_summarise(double *values, size_t count) {
   sk_statistics_sort(values, count);
   return (struct sk_summary){.count = count,
                              .minimum = values[0],
                              .median = sk_statistics_quantile(values, count, 0.5),
+                             .maximum = values[count - 1],
                              .interval = sk_statistics_median_interval(values, count)};
 }

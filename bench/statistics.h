@@ -22,11 +22,41 @@ struct sk_interval {
  * reach 95%: then it is the range, and `coverage` says what that is worth. */
 struct sk_interval sk_statistics_median_interval(const double *sorted, size_t count);
 
+/* The percentiles of latencies that are reported. */
+enum { SK_PERCENTILES = 4 };
+
+struct sk_percentile {
+  const char *name; /* "p99.9" */
+  double value;     /* NaN: too few values to tell */
+};
+
+struct sk_percentiles {
+  struct sk_percentile list[SK_PERCENTILES]; /* p50, p90, p99, p99.9 */
+};
+
+/* The percentiles of sorted values. One is told only from n values of which the largest lies above the true percentile
+ * q with a probability of 95%, whatever the distribution: 1 - q^n >= 0.95, so 5, 29, 299 and 2995 values; with fewer,
+ * what the percentile is about was most likely not even seen. */
+struct sk_percentiles sk_statistics_percentiles(const double *sorted, size_t count);
+
+/* The least number of values that tell percentile q, 0 < q < 1, by that rule. */
+size_t sk_statistics_percentile_least(double q);
+
 struct sk_summary {
   size_t count;
-  double minimum, median;
+  double minimum, median, maximum;
   struct sk_interval interval; /* of the median */
 };
+
+/* Values as they come. Zero-initialise; free with sk_samples_free. */
+struct sk_samples {
+  double *values;
+  size_t count, capacity;
+};
+
+/* Add a value. Returns false if there is no memory for it. */
+bool sk_samples_add(struct sk_samples *samples, double value);
+void sk_samples_free(struct sk_samples *samples);
 
 /* Sort the values and summarise them. Requires: count > 0, no NaN. */
 struct sk_summary sk_statistics_summarise(double *values, size_t count);

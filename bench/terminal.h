@@ -12,7 +12,7 @@ void sk_terminal_put(FILE *stream, const char *text);
 
 /* ---- Tables ------------------------------------------------------------------------------------------------- */
 
-enum { SK_TABLE_MAX_COLUMNS = 12 };
+enum { SK_TABLE_MAX_COLUMNS = 16 };
 
 struct sk_column {
   const char *title;

@@ -57,6 +57,30 @@ static void fma_peak_case(struct sk_verify *v, const void *parameters) {
   sk_verify_value(v, v->kernels->fma_peak(iterations), &expected, "result", 0, 0, 0);
 }
 
+/* ---- Stream ---- */
+
+/* Small integers add up exactly in any order: every value is read, once in each pass, and nothing beside the array. */
+static void run_stream(struct sk_verify *v, size_t count, size_t passes, enum sk_guard_side side) {
+  const size_t mark = v->scratch_count;
+  const float *model = sk_verify_random_floats(v, SK_DATA_INTEGERS, count);
+  double sum = 0;
+  for (size_t i = 0; i < count; i++) sum += (double)model[i];
+  const float *x = sk_verify_input(v, SK_SLOT_X, model, count, side);
+  const struct sk_expected expected = {(float)(sum * (double)passes), true, 0, INFINITY};
+  sk_verify_at(v, "%zu passes, %s", passes, sk_guard_side_name(side));
+  sk_verify_value(v, v->kernels->stream(x, count, passes), &expected, "sum", 0, 0, 0);
+  sk_verify_inputs_unchanged(v);
+  sk_verify_release(v, mark);
+}
+
+static void stream_case(struct sk_verify *v, const void *parameters) {
+  for (size_t passes = 1; passes <= 3; passes++) {
+    for (enum sk_guard_side side = 0; side < SK_GUARD_SIDES; side++) {
+      run_stream(v, *(const size_t *)parameters, passes, side);
+    }
+  }
+}
+
 /* ---- Softmax ---- */
 
 enum logits {
@@ -195,6 +219,10 @@ void sk_verify_dense_kernels(struct sk_verify *v) {
   for (size_t i = 0; i < sizeof iterations / sizeof iterations[0]; i++) {
     const struct sk_verify_case c = {"fma_peak", NULL, fma_peak_case, &iterations[i]};
     sk_verify_run(v, &c, "fma_peak/%zu", iterations[i]);
+  }
+  for (size_t count = 1; count <= 300; count++) {
+    const struct sk_verify_case c = {"stream", NULL, stream_case, &count};
+    sk_verify_run(v, &c, "stream/%zu", count);
   }
   for (size_t count = 1; count <= 1001; count++) {
     const bool chosen = count <= 66 || count == 100 || count == 257 || count >= 999;

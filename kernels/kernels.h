@@ -203,6 +203,11 @@ typedef void sk_layout_fn(const struct sk_layout_args *args);
  * measure the peak. Returns a value that depends on them all. */
 typedef float sk_fma_peak_fn(size_t iterations);
 
+/* Read x[count] from its beginning to its end, `passes` times over, to measure bandwidth. Returns the sum of all that
+ * was read, added in as many chains as the ISA keeps loads in flight: so the same on every ISA only where all sums are
+ * exact, as those of small integers are. */
+typedef float sk_stream_fn(const float *x, size_t count, size_t passes);
+
 /* One table per ISA; whole tables are chosen, because packed layouts belong together. */
 struct sk_kernel_table {
   sk_isa isa;

@@ -57,6 +57,7 @@
 
 #define SK_VECTORS (16 / SK_LANES)
 #define SK_FMA_PEAK_CHAINS 12 /* latency 4 x 2 pipes and a reserve; fits the 16 registers of AVX2 */
+#define SK_STREAM_CHAINS 8    /* additions of latency 4, two a cycle */
 #define SK_CONV_DIRECT SK_PASTE4(conv_direct_f32_, SK_TILE_PIXELS, x, SK_TILE_BLOCKS)
 
 #define SK_KERNEL(field, type, name) type SK_NAME(name);

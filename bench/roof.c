@@ -1,0 +1,50 @@
+#include "bench/roof.h"
+
+#include <string.h>
+
+#include "dispatch/size.h"
+
+/* The smallest level from L2 on that holds so many bytes; memory holds all. */
+static const struct sk_bandwidth *level_of(const struct sk_bandwidths *bandwidths, size_t bytes) {
+  size_t i = strcmp(bandwidths->levels[0].level, "L1") == 0 ? 1 : 0;
+  while (i + 1 < bandwidths->count && bandwidths->levels[i].capacity < bytes) i++;
+  return &bandwidths->levels[i];
+}
+
+static void raise_to(struct sk_roof *roof, const char *name, double seconds) {
+  if (seconds > roof->seconds) *roof = (struct sk_roof){name, seconds};
+}
+
+struct sk_roof sk_roof_find(double peak, const struct sk_bandwidths *bandwidths, const struct sk_roof_work *work) {
+  const struct sk_bandwidth *weights = level_of(bandwidths, work->network_bytes);
+  const struct sk_bandwidth *activations = level_of(bandwidths, work->activation_bytes);
+  const double weight_seconds = 1e-9 * (double)work->weight_bytes / weights->gbps;
+  const double activation_seconds = 1e-9 * (double)work->activation_bytes / activations->gbps;
+  struct sk_roof roof = {"compute", 2e-9 * work->multiply_adds / peak};
+  if (weights == activations) {
+    raise_to(&roof, weights->level, weight_seconds + activation_seconds);
+  } else {
+    raise_to(&roof, weights->level, weight_seconds);
+    raise_to(&roof, activations->level, activation_seconds);
+  }
+  return roof;
+}
+
+/* m of F(m,3); 0: no Winograd. */
+static size_t winograd_outputs(sk_algorithm algorithm) {
+  switch (algorithm) {
+    case SK_ALGORITHM_WINOGRAD2: return 2;
+    case SK_ALGORITHM_WINOGRAD4: return 4;
+    case SK_ALGORITHM_WINOGRAD6: return 6;
+    default: return 0;
+  }
+}
+
+double sk_executed_macs(const sk_layer_info *layer) {
+  const size_t m = winograd_outputs(layer->algorithm);
+  const double direct = (double)layer->macs;
+  if (m == 0 || layer->macs == 0) return direct;
+  const size_t tiles = sk_size_divide_up(layer->out_height, m) * sk_size_divide_up(layer->out_width, m);
+  const double products = (double)tiles * (double)((m + 2) * (m + 2));
+  return direct * products / (9 * (double)layer->out_height * (double)layer->out_width);
+}
