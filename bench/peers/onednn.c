@@ -594,9 +594,12 @@ static sk_status hold_to(sk_isa isa) {
 }
 
 static void write_version(sk_isa isa, char version[SK_BACKEND_VERSION]) {
+  static const char prefix[] = "cpu_isa_";
   const dnnl_version_t *const v = dnnl_version();
+  const char *name = dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa());
+  if (strncmp(name, prefix, strlen(prefix)) == 0) name += strlen(prefix);
   snprintf(version, SK_BACKEND_VERSION, "oneDNN %d.%d.%d (OpenMP, %s%s)", v->major, v->minor, v->patch,
-           isa == SK_ISA_AUTO ? "" : "max isa ", dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa()));
+           isa == SK_ISA_AUTO ? "" : "max isa ", name);
 }
 
 static void stop(void *instance) {
