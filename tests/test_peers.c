@@ -127,14 +127,19 @@ static void expect_subject(const struct sk_backend *peer, void *instance, const 
   expect_output(peer, instance, subject); /* nothing may have spoilt what a run reads */
 }
 
-/* Start a peer; NULL, aloud, if it is missing. */
-static void *start(const struct sk_backend *peer, int threads) {
+/* Choose threads and their CPUs; before any is pinned, for then the others are not to be had. */
+static struct sk_conditions choose_conditions(int threads) {
   struct sk_conditions conditions = {.threads = threads};
+  cr_assert_eq(sk_cpu_list_choose(NULL, threads, &conditions.cpus), SK_OK, "%s", sk_error_message());
+  return conditions;
+}
+
+/* Start a peer; NULL, aloud, if it is missing. */
+static void *start(const struct sk_backend *peer, const struct sk_conditions *conditions) {
   char version[SK_BACKEND_VERSION] = "";
   void *instance = NULL;
   mallopt(M_PERTURB, 1); /* fresh memory holds -1.7e38, so that nothing may be read before it is written */
-  cr_assert_eq(sk_cpu_list_choose(NULL, threads, &conditions.cpus), SK_OK, "%s", sk_error_message());
-  const sk_status status = peer->start(&instance, peer, &conditions, version);
+  const sk_status status = peer->start(&instance, peer, conditions, version);
   if (status == SK_UNSUPPORTED) {
     fprintf(stderr, "skipped: %s\n", sk_error_message());
     return NULL;
@@ -146,9 +151,10 @@ static void *start(const struct sk_backend *peer, int threads) {
 
 /* Give every peer all subjects, one after the other, with one thread and with two. */
 static void expect_subjects(struct subject *subjects, size_t count) {
+  const struct sk_conditions conditions[2] = {choose_conditions(1), choose_conditions(2)};
   for (size_t i = 0; i < (size_t)2 * PEERS; i++) {
     const struct sk_backend *const peer = peers[i % PEERS];
-    void *const instance = start(peer, i < PEERS ? 1 : 2);
+    void *const instance = start(peer, &conditions[i / PEERS]);
     for (size_t j = 0; instance && j < count; j++) expect_subject(peer, instance, &subjects[j]);
     if (instance) peer->stop(instance);
   }
@@ -310,15 +316,15 @@ static size_t count_pinned_to(int cpu) {
 /* In a process of its own for each peer: OpenMP's threads, which one of them uses, must not stand in for the other's.
  */
 static void expect_pinned_threads(const struct sk_backend *peer) {
-  struct sk_cpu_list cpus;
+  const struct sk_conditions conditions = choose_conditions(2);
+  const int *const cpus = conditions.cpus.cpus;
   struct subject subject = make_layer(&layers[0]);
-  cr_assert_eq(sk_cpu_list_choose(NULL, 2, &cpus), SK_OK, "%s", sk_error_message());
-  void *const instance = cpus.count == 2 ? start(peer, 2) : NULL;
+  void *const instance = conditions.cpus.count == 2 ? start(peer, &conditions) : NULL;
   if (instance) {
     expect_subject(peer, instance, &subject);
     for (size_t i = 0; i < 2; i++) {
-      cr_expect_eq(count_pinned_to(cpus.cpus[i]), 1, "%s: %zu threads on CPU %d", peer->name,
-                   count_pinned_to(cpus.cpus[i]), cpus.cpus[i]);
+      const size_t count = count_pinned_to(cpus[i]);
+      cr_expect_eq(count, 1, "%s: %zu threads on CPU %d", peer->name, count, cpus[i]);
     }
     peer->stop(instance);
   }

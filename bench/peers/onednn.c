@@ -464,6 +464,7 @@ static void unload(struct program *program) {
 static sk_status allocate(struct program *program) {
   const size_t steps = program->schedule.count, nodes = program->schedule.nodes;
   program->actions = calloc(steps * ACTIONS_PER_STEP + EXTRA, sizeof *program->actions);
+  /* NOLINTNEXTLINE(bugprone-sizeof-expression): each is a pointer to what the library keeps to itself */
   program->memories = calloc(steps * MEMORIES_PER_STEP + EXTRA, sizeof *program->memories);
   program->buffers = calloc(steps * MEMORIES_PER_STEP + EXTRA, sizeof *program->buffers);
   program->values = calloc(nodes, sizeof *program->values);
