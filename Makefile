@@ -104,7 +104,7 @@ endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
 $(BUILD)/tests/%.o: baseline += $(CRITERION_CFLAGS)
-$(BUILD)/bench/peers/onednn.o: baseline += $(ONEDNN_CFLAGS)
+$(BUILD)/bench/peers/onednn%.o: baseline += $(ONEDNN_CFLAGS)
 $(BUILD)/bench/peers/xnnpack.o: baseline += $(XNNPACK_CFLAGS)
 $(BUILD)/%.o: %.c $(config)
 	$(call say,CC   )
