@@ -119,7 +119,7 @@ $(onnx_users): $(onnx_schema).h
 endif
 
 $(BUILD)/tests/%.o: baseline += $(CRITERION_CFLAGS)
-$(BUILD)/bench/peers/onednn.o: baseline += $(ONEDNN_CFLAGS)
+$(BUILD)/bench/peers/onednn%.o: baseline += $(ONEDNN_CFLAGS)
 $(BUILD)/bench/peers/xnnpack.o: baseline += $(XNNPACK_CFLAGS)
 $(BUILD)/%.o: %.c $(config)
 	$(call say,CC   )
@@ -220,7 +220,7 @@ build-sanitize/config.mk: configure
 
 build-fuzz/config.mk: configure
 	./configure --build-dir=build-fuzz --enable-sanitizers CC=$(FUZZ_CC) CFLAGS='-g -O1 -fsanitize=fuzzer-no-link' \
-	  --without-openmp --without-openblas --without-benchmark --without-criterion
+	  --without-openmp --without-openblas --without-benchmark --without-criterion --without-onednn --without-xnnpack
 
 build-arm/sysroot/.done: tests/arm_sysroot
 	tests/arm_sysroot build-arm/sysroot
