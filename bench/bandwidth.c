@@ -1,5 +1,6 @@
 #include "bench/bandwidth.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "bench/clock.h"
@@ -88,21 +89,24 @@ static double time_passes(const struct stream *s, size_t passes) {
   return seconds;
 }
 
-/* Double the passes until they take a measurable while. */
+/* Whatever disturbs a repeat makes it longer. */
+static double best_of(const struct stream *s, size_t passes, int repeats) {
+  double best = time_passes(s, passes);
+  for (int i = 1; i < repeats; i++) best = fmin(best, time_passes(s, passes));
+  return best;
+}
+
+/* Double the passes until they take a measurable while, undisturbed. */
 static size_t calibrate(const struct stream *s) {
   size_t passes = 1;
-  while (passes < (size_t)1 << 40 && time_passes(s, passes) < REPEAT_SECONDS) passes *= 2;
+  while (passes < (size_t)1 << 40 && best_of(s, passes, 3) < REPEAT_SECONDS) passes *= 2;
   return passes;
 }
 
 static void measure_level(struct stream s, struct sk_bandwidth *level) {
   s.part = level->bytes / (size_t)s.threads / sizeof(float);
   const size_t passes = calibrate(&s);
-  double best = time_passes(&s, passes);
-  for (int i = 1; i < REPEATS; i++) {
-    const double seconds = time_passes(&s, passes);
-    if (seconds < best) best = seconds;
-  }
+  const double best = best_of(&s, passes, REPEATS);
   level->gbps = 1e-9 * (double)level->bytes * (double)passes / best;
 }
 

@@ -6,6 +6,7 @@
 
 #include "bench/commands.h"
 #include "bench/interrupt.h"
+#include "bench/page.h"
 #include "bench/profile.h"
 #include "bench/runner.h"
 #include "dispatch/isa.h"
@@ -69,6 +70,11 @@ static sk_status open_destinations(struct destinations *to, const struct sk_opti
 
 /* ---- Output --------------------------------------------------------------------------------------------------- */
 
+static sk_status write_page(const struct sk_json *json, const char *path) {
+  if (json->failed) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for the page");
+  return sk_page_write(path, SK_PAGE_PROFILE, json->root);
+}
+
 static sk_status write_document(const struct sk_profile *p, const struct destinations *to) {
   const bool to_stdout = p->options->json && !to->json;
   struct sk_json json;
@@ -77,6 +83,7 @@ static sk_status write_document(const struct sk_profile *p, const struct destina
   sk_profile_json(p, &json);
   if (to_stdout || to->json) status = sk_json_write(&json, to->json);
   if (!status && to->save) status = sk_json_write(&json, to->save);
+  if (!status && to->html) status = write_page(&json, to->html);
   sk_json_discard(&json);
   return status;
 }
@@ -107,10 +114,12 @@ static sk_status open_net(sk_net **net, const struct sk_options *options, const 
   return status;
 }
 
-/* Pin the threads before the plan is made: so its memory lies near the CPUs that will run it. */
+/* Pin the threads before the plan is made, so that its memory lies near the CPUs that will run it; but read the context
+ * before that, for then the process may still use all of its CPUs. */
 static sk_status measure(struct sk_profile *p, sk_net **net) {
   sk_status status = sk_cpu_list_choose(p->options->cpus, p->threads, &p->cpus);
   if (status) return status;
+  sk_context_read(&p->context, p->threads, &p->cpus);
   sk_affinity_pin(&p->cpus);
   status = open_net(net, p->options, p->model, p->threads);
   p->net = *net;

@@ -13,7 +13,7 @@
 
 enum { LEAST_RUNS = 3, MOST_RUNS = 500, MOST_RUNS_IN_TIME = 100000 };
 #define TIMED_SECONDS 5.0
-#define PATIENCE_SECONDS 10.0 /* no more runs after these, even if they are few */
+#define PATIENCE_SECONDS 8.0 /* no more runs after these, even if they are few */
 
 /* One measurement going on. */
 struct bench {
@@ -95,7 +95,6 @@ static sk_status run_pairs(struct bench *b) {
     show_progress(b, &progress, elapsed);
   }
   sk_progress_end(&progress);
-  b->m->interrupted = sk_interrupted();
   if (b->m->peaks[1] == 0) b->m->peaks[1] = measure_peak(b); /* the last run was a long one */
   return status;
 }
@@ -139,30 +138,25 @@ const double *sk_measurement_run(const struct sk_measurement *measurement, size_
   return measurement->times + run * row_length(measurement);
 }
 
-/* Copy one column of the times, and sort it. */
-static void sort_column(const struct sk_measurement *m, size_t column, double *sorted) {
-  for (size_t run = 0; run < m->runs; run++) sorted[run] = sk_measurement_run(m, run)[column];
-  sk_statistics_sort(sorted, m->runs);
+/* Summarise one column of the times; they are left sorted in `values`. */
+static struct sk_summary summarise_column(const struct sk_measurement *m, size_t column, double *values) {
+  for (size_t run = 0; run < m->runs; run++) values[run] = sk_measurement_run(m, run)[column];
+  return sk_statistics_summarise(values, m->runs);
 }
 
 sk_status sk_measurement_summarise(struct sk_measurement *measurement) {
   struct sk_measurement *m = measurement;
   m->layers = calloc(m->info.layers, sizeof *m->layers);
-  double *sorted = calloc(m->runs, sizeof *sorted);
-  if (!m->layers || !sorted) {
-    free(sorted);
+  double *values = calloc(m->runs, sizeof *values);
+  if (!m->layers || !values) {
+    free(values);
     return sk_fail(SK_OUT_OF_MEMORY, "out of memory for the summaries of %zu layers", m->info.layers);
   }
-  sort_column(m, SK_TIME_WHOLE, sorted);
-  m->whole = sk_statistics_summarise(sorted, m->runs);
-  m->percentiles = sk_statistics_percentiles(sorted, m->runs);
-  sort_column(m, SK_TIME_OBSERVED, sorted);
-  m->observed = sk_statistics_summarise(sorted, m->runs);
-  for (size_t i = 0; i < m->info.layers; i++) {
-    sort_column(m, SK_TIME_LAYERS + i, sorted);
-    m->layers[i] = sk_statistics_summarise(sorted, m->runs);
-  }
-  free(sorted);
+  m->whole = summarise_column(m, SK_TIME_WHOLE, values);
+  m->percentiles = sk_statistics_percentiles(values, m->runs);
+  m->observed = summarise_column(m, SK_TIME_OBSERVED, values);
+  for (size_t i = 0; i < m->info.layers; i++) m->layers[i] = summarise_column(m, SK_TIME_LAYERS + i, values);
+  free(values);
   return SK_OK;
 }
 

@@ -12,9 +12,8 @@ enum { SK_TIME_WHOLE, SK_TIME_OBSERVED, SK_TIME_LAYERS };
 
 struct sk_measurement {
   sk_net_info info;
-  size_t runs;      /* of either kind; 0: interrupted before the first was over */
-  bool interrupted; /* fewer than were asked for */
-  double *times;    /* [runs][SK_TIME_LAYERS + info.layers], seconds, in the order measured */
+  size_t runs;   /* of either kind; 0: interrupted before the first was over */
+  double *times; /* [runs][SK_TIME_LAYERS + info.layers], seconds, in the order measured */
   struct sk_summary whole, observed;
   struct sk_summary *layers;         /* [info.layers] */
   struct sk_percentiles percentiles; /* of the whole */
@@ -25,7 +24,7 @@ struct sk_measurement {
 struct sk_measure_limits {
   size_t runs;    /* of either kind; 0: as many as fit in the time, at most 500 unless a time is given */
   double seconds; /* 0: some five if no number of runs is given either; at least three runs of either kind are made,
-                     within some ten seconds */
+                     within some eight seconds */
 };
 
 /* Measure runs of a trial, the peak before and between. A wish to end (bench/interrupt.h) is heard before each run.

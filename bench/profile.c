@@ -26,7 +26,11 @@ static sk_status count_runs(struct sk_profile *p, const struct sk_trial *trial) 
     elapsed += seconds;
     p->counted_runs++;
   }
-  if (!status && p->counted_runs > 0) sk_counters_stop(&counters, p->counted_runs, &p->counts);
+  if (p->counted_runs > 0) {
+    sk_counters_stop(&counters, p->counted_runs, &p->counts);
+  } else {
+    snprintf(p->counts.unavailable.text, sizeof p->counts.unavailable.text, "interrupted before anything was counted");
+  }
   sk_counters_close(&counters);
   return status;
 }
@@ -61,7 +65,6 @@ sk_status sk_profile_measure(struct sk_profile *profile) {
   profile->command = sk_command_line();
   profile->date = sk_date_now();
   profile->clock = sk_clock_describe();
-  sk_context_read(&profile->context, profile->threads, &profile->cpus);
   sk_status status = measure_bandwidths(profile);
   if (status) return status;
   status = sk_trial_open(&trial, profile->net);

@@ -51,7 +51,7 @@ struct sk_profile {
   struct sk_profile_layer *layers; /* [m.info.layers] */
 };
 
-/* Measure the network of a profile whose options, model, net, threads and cpus are set. With m.runs 0 it was
+/* Measure the network of a profile whose options, model, net, threads, cpus and context are set. With m.runs 0 it was
  * interrupted before there was anything to show. Free whatever the outcome.
  * Errors: those of sk_net_run, SK_OUT_OF_MEMORY. */
 sk_status sk_profile_measure(struct sk_profile *profile);

@@ -1,6 +1,7 @@
 /* A profile for people: layers as they run, those that take the most time, and what it all comes to. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench/profile.h"
 #include "bench/runner.h"
@@ -10,8 +11,7 @@
 
 enum { LONGEST = 10 };
 #define MEBIBYTE 0x1p20
-#define TIGHT_ENOUGH 0.01   /* an interval's half width, beside its median */
-#define DEFAULT_SECONDS 5.0 /* what a profile measures for unless told */
+#define TIGHT_ENOUGH 0.01 /* an interval's half width, beside its median */
 
 /* ---- Conditions ----------------------------------------------------------------------------------------------- */
 
@@ -113,18 +113,30 @@ static sk_status print_layers(const struct sk_profile *p) {
 }
 
 static int compare_times(const void *left, const void *right) {
-  const struct sk_profile_layer *const *a = left;
-  const struct sk_profile_layer *const *b = right;
-  return ((*a)->time->median < (*b)->time->median) - ((*a)->time->median > (*b)->time->median);
+  const double a = ((const struct sk_profile_layer *)left)->time->median;
+  const double b = ((const struct sk_profile_layer *)right)->time->median;
+  return (a < b) - (a > b);
 }
 
-/* The layers from the longest to the shortest; NULL if there is no memory. */
-static const struct sk_profile_layer **sort_layers(const struct sk_profile *p) {
-  const struct sk_profile_layer **sorted = calloc(p->m.info.layers, sizeof *sorted);
+/* Copy the layers, the longest first; NULL if there is no memory. */
+static struct sk_profile_layer *sort_layers(const struct sk_profile *p) {
+  struct sk_profile_layer *sorted = calloc(p->m.info.layers, sizeof *sorted);
   if (!sorted) return NULL;
-  for (size_t i = 0; i < p->m.info.layers; i++) sorted[i] = &p->layers[i];
+  memcpy(sorted, p->layers, p->m.info.layers * sizeof *sorted);
   qsort(sorted, p->m.info.layers, sizeof *sorted, compare_times);
   return sorted;
+}
+
+/* sum: of the shares down to this layer. */
+static void add_longest(struct sk_table *table, const struct sk_profile_layer *layer, double sum) {
+  sk_table_cell(table, "%s", layer->info.name);
+  sk_table_cell(table, "%s", sk_layer_shape(&layer->info).text);
+  sk_table_cell(table, "%s", sk_layer_algorithm(&layer->info));
+  sk_table_cell(table, "%.4f", 1e3 * layer->time->median);
+  sk_table_cell(table, "%.1f", 100 * layer->share);
+  sk_table_cell(table, "%.1f", 100 * sum);
+  add_rate(table, layer, layer->gflops);
+  add_roof(table, layer);
 }
 
 static sk_status print_longest(const struct sk_profile *p) {
@@ -134,22 +146,14 @@ static sk_status print_longest(const struct sk_profile *p) {
   };
   struct sk_table table;
   double sum = 0;
-  const struct sk_profile_layer **sorted = sort_layers(p);
+  struct sk_profile_layer *sorted = sort_layers(p);
   if (!sorted) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for the table");
   const size_t count = sk_size_min(LONGEST, p->m.info.layers);
   printf("\nThe %zu layers that take the most time:\n", count);
   sk_table_begin(&table, columns, sizeof columns / sizeof columns[0]);
   for (size_t i = 0; i < count; i++) {
-    const struct sk_profile_layer *layer = sorted[i];
-    sum += layer->share;
-    sk_table_cell(&table, "%s", layer->info.name);
-    sk_table_cell(&table, "%s", sk_layer_shape(&layer->info).text);
-    sk_table_cell(&table, "%s", sk_layer_algorithm(&layer->info));
-    sk_table_cell(&table, "%.4f", 1e3 * layer->time->median);
-    sk_table_cell(&table, "%.1f", 100 * layer->share);
-    sk_table_cell(&table, "%.1f", 100 * sum);
-    add_rate(&table, layer, layer->gflops);
-    add_roof(&table, layer);
+    sum += sorted[i].share;
+    add_longest(&table, &sorted[i], sum);
   }
   free(sorted);
   return end_table(&table);
@@ -227,17 +231,25 @@ static void print_memory(const sk_net_info *info) {
          (double)info->activation_bytes / MEBIBYTE);
 }
 
+static void print_hardware(const struct sk_counts *counts) {
+  const double *values = counts->values;
+  const double cycles = values[SK_COUNTER_CYCLES];
+  if (!isnan(cycles)) {
+    printf("%.2f instructions per cycle; a run takes %.4g cycles, %.4g instructions, %.4g cache misses\n           ",
+           values[SK_COUNTER_INSTRUCTIONS] / cycles, cycles, values[SK_COUNTER_INSTRUCTIONS],
+           values[SK_COUNTER_CACHE_MISSES]);
+  }
+  if (*counts->unavailable.text) {
+    printf("%s: %s\n           ", isnan(cycles) ? "no cycles, instructions or cache misses" : "some are missing",
+           counts->unavailable.text);
+  }
+}
+
 static void print_counters(const struct sk_profile *p) {
   const double *values = p->counts.values;
   if (p->counted_runs == 0) return;
   fputs("counters   ", stdout);
-  if (*p->counts.unavailable.text) {
-    printf("no cycles, instructions or cache misses: %s\n           ", p->counts.unavailable.text);
-  } else {
-    printf("%.2f instructions per cycle; a run takes %.4g cycles, %.4g instructions, %.4g cache misses\n           ",
-           values[SK_COUNTER_INSTRUCTIONS] / values[SK_COUNTER_CYCLES], values[SK_COUNTER_CYCLES],
-           values[SK_COUNTER_INSTRUCTIONS], values[SK_COUNTER_CACHE_MISSES]);
-  }
+  print_hardware(&p->counts);
   printf("a run takes %.3f ms of CPU time, %.1f page faults, %.1f waits, %.1f preemptions\n",
          values[SK_COUNTER_TASK_CLOCK_MS], values[SK_COUNTER_PAGE_FAULTS], values[SK_COUNTER_WAITS],
          values[SK_COUNTER_PREEMPTIONS]);
@@ -251,8 +263,9 @@ static void print_clock(const struct sk_clock *clock) {
 /* Say how to get narrower intervals, which shrink as 1/sqrt(runs); or that the user ended the run. */
 static void print_advice(const struct sk_profile *p) {
   const double width = half_width(&p->m.whole);
-  const double seconds = p->options->duration > 0 ? p->options->duration : DEFAULT_SECONDS;
-  if (p->interrupted) printf("NOTE: interrupted after %zu runs\n", p->m.runs);
+  const double spent = (p->m.whole.median + p->m.observed.median) * (double)p->m.runs;
+  const double seconds = p->options->duration > 0 && !p->options->scenario ? p->options->duration : spent;
+  if (p->interrupted) printf("NOTE       interrupted after %zu runs\n", p->m.runs);
   if (p->interrupted || (width < TIGHT_ENOUGH && p->m.whole.interval.coverage >= 0.95)) return;
   if (p->options->runs > 0) {
     printf("tighter    the interval is +-%.1f%%: --runs %zu would halve it\n", 100 * width, 4 * p->m.runs);
