@@ -7,6 +7,8 @@
 BUILD ?= build
 FUZZ_RUNS ?= 20000
 FUZZ_CC ?= clang
+# All of it takes hours; this a few minutes.
+BENCH_FLAGS ?= --threads=1 --benchmark_filter='^(fma_peak|net/resnet(18|50)/auto|conv/resnet(18|50)/).*/t1/real_time$$'
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -193,7 +195,7 @@ demo: all
 
 bench: all
 	@[ -n "$(bench)" ] || { echo "skiplane-bench needs Google Benchmark: ./configure --install-deps, ./configure"; exit 1; }
-	$(RUNNER) $(BUILD)/skiplane-bench
+	$(RUNNER) $(BUILD)/skiplane-bench $(BENCH_FLAGS)
 
 # ---- Tests --------------------------------------------------------------------------------------------------------
 
@@ -336,7 +338,7 @@ help:
 	@echo 'make check-exhaustive full sweeps of the checker and the trained networks: some 15 minutes'
 	@echo 'make check-torch      compare with torchvision (Debian: python3-torchvision)'
 	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'
-	@echo 'make bench            run the Google Benchmark harness'
+	@echo 'make bench            time the layers of ResNet-18 and 50, some minutes; BENCH_FLAGS= are those of skiplane-bench'
 	@echo 'make install          install to the prefix given to configure; DESTDIR= stages it'
 	@echo 'make uninstall        remove what install put there'
 	@echo 'make lint             clang-format, clang-tidy, cppcheck, shellcheck; changes nothing'

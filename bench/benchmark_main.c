@@ -1,45 +1,40 @@
-/* skiplane-bench: every convolution of every network, for every ISA and algorithm, and the FMA peak beside them. */
+/* skiplane-bench: every kernel, every distinct layer of every network, and whole networks, by Google Benchmark. */
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "bench/benchmark_conv.h"
-#include "bench/harness.h"
-#include "config.h"
-#include "dispatch/isa.h"
+#include "bench/benchmark_flags.h"
+#include "bench/options.h"
 
-/* Measure the peak as any other benchmark, so that it stands in the same table and the same JSON. */
-static void measure_peak(struct sk_benchmark *benchmark, void *subject) {
-  const struct sk_kernel_table *kernels = subject;
-  const size_t iterations = 100000;
-  volatile float sink = 0;
-  while (sk_benchmark_continue(benchmark)) sink = kernels->fma_peak(iterations);
-  (void)sink;
-  sk_benchmark_rate(benchmark, "FLOPS", (double)(iterations * kernels->fma_peak_flops));
+static sk_status add_everything(struct sk_suite *suite) {
+  sk_status status = sk_suite_add_peak(suite);
+  if (!status) status = sk_suite_add_convs(suite);
+  if (!status) status = sk_suite_add_winograd(suite);
+  if (!status) status = sk_suite_add_operators(suite);
+  if (!status) status = sk_suite_add_nets(suite);
+  return status;
 }
 
-static void register_peak(sk_isa isa) {
-  const struct sk_kernel_table *kernels;
-  if (sk_kernels_choose(isa, &kernels)) return;
-  char name[64];
-  snprintf(name, sizeof name, "fma_peak/%s/t1", sk_isa_name(isa));
-  /* The table is constant; the harness hands subjects on as void * and the function above takes it back as const. */
-  sk_benchmark_register(name, measure_peak, (void *)(uintptr_t)kernels);
+static enum sk_exit fail(sk_status status) {
+  fprintf(stderr, "skiplane-bench: %s\n", sk_error_message());
+  return status == SK_INVALID_ARGUMENT ? SK_EXIT_USAGE : SK_EXIT_FAILURE;
+}
+
+static enum sk_exit run(struct sk_suite *suite) {
+  const sk_status status = add_everything(suite);
+  if (status) return fail(status);
+  sk_suite_tell_context(suite);
+  const bool has_run = sk_benchmark_run_all() > 0;
+  return has_run && !sk_suite_has_failed(suite) ? SK_EXIT_SUCCESS : SK_EXIT_FAILURE;
 }
 
 int main(int argc, char **argv) {
-  if (!sk_benchmark_initialize(&argc, argv)) return 2;
-  sk_benchmark_context("skiplane", sk_version());
-  sk_benchmark_context("compiler", SK_BUILD_COMPILER);
-  sk_benchmark_context("flags", SK_BUILD_FLAGS);
-  for (int isa = SK_ISA_GENERIC; isa < SK_ISA_COUNT; isa++) {
-    if (sk_isa_available((sk_isa)isa)) register_peak((sk_isa)isa);
-  }
-  struct sk_conv_benchmarks *benchmarks = sk_conv_benchmarks_register();
-  if (!benchmarks) {
-    fprintf(stderr, "skiplane-bench: %s\n", sk_error_message());
-    return 1;
-  }
-  const unsigned long ran = sk_benchmark_run_all();
-  sk_conv_benchmarks_destroy(benchmarks);
-  return ran > 0 ? 0 : 1;
+  struct sk_suite_settings settings;
+  if (!sk_flags_take(&settings, &argc, argv)) return SK_EXIT_USAGE;
+  sk_benchmark_initialize(&argc, argv);
+  if (!sk_flags_all_taken(argc, argv)) return SK_EXIT_USAGE;
+  struct sk_suite *suite;
+  const sk_status status = sk_suite_create(&suite, &settings);
+  if (status) return (int)fail(status);
+  const enum sk_exit code = run(suite);
+  sk_suite_destroy(suite);
+  return (int)code;
 }

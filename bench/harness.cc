@@ -34,9 +34,6 @@ void sk_benchmark_label(sk_benchmark *benchmark, const char *label) { benchmark-
 void sk_benchmark_fail(sk_benchmark *benchmark, const char *reason) { benchmark->state.SkipWithError(reason); }
 void sk_benchmark_context(const char *key, const char *value) { benchmark::AddCustomContext(key, value); }
 
-bool sk_benchmark_initialize(int *argc, char **argv) {
-  benchmark::Initialize(argc, argv);
-  return !benchmark::ReportUnrecognizedArguments(*argc, argv);
-}
+void sk_benchmark_initialize(int *argc, char **argv) { benchmark::Initialize(argc, argv); }
 
 unsigned long sk_benchmark_run_all() { return benchmark::RunSpecifiedBenchmarks(); }

@@ -42,8 +42,9 @@ void sk_benchmark_fail(struct sk_benchmark *benchmark, const char *reason);
 /* Add a line to the context that is printed, and written to JSON, with every run. */
 void sk_benchmark_context(const char *key, const char *value);
 
-/* Take Google Benchmark's flags from the command line. False if a flag is unknown; its name has then been printed. */
-bool sk_benchmark_initialize(int *argc, char **argv);
+/* Take Google Benchmark's flags from the command line; what it does not know stays there. Given --help, it prints its
+ * own and exits. */
+void sk_benchmark_initialize(int *argc, char **argv);
 
 /* Run what --benchmark_filter selects. Returns the number of benchmarks that ran. */
 unsigned long sk_benchmark_run_all(void);
