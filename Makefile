@@ -87,8 +87,8 @@ kernel_flags := $(CFLAGS) $(SANITIZER_FLAGS) -O3 -fomit-frame-pointer -fno-math-
 kernel   := $(common) $(kernel_flags)
 cxx      := $(common) -O2 $(CXXFLAGS) $(SANITIZER_FLAGS) $(BENCHMARK_CFLAGS) $(NUMERICS)
 link     := $(LDFLAGS) $(SANITIZER_FLAGS)
-# What the programs need beyond the library.
-peer_libs := $(ONNX_LIBS)
+# What the programs need beyond the library: the peers that they compare it with, and files for those.
+peer_libs := $(ONEDNN_LIBS) $(XNNPACK_LIBS) $(ONNX_LIBS)
 
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(Q),@mkdir -p $(@D) && echo '  $(1) $@',@mkdir -p $(@D))
@@ -121,6 +121,8 @@ $(onnx_users): $(onnx_schema).h
 endif
 
 $(BUILD)/tests/%.o: baseline += $(CRITERION_CFLAGS)
+$(BUILD)/bench/peers/onednn%.o: baseline += $(ONEDNN_CFLAGS)
+$(BUILD)/bench/peers/xnnpack.o: baseline += $(XNNPACK_CFLAGS)
 $(BUILD)/%.o: %.c $(config)
 	$(call say,CC   )
 	$(Q)$(CC) -std=c17 $(baseline) -c -o $@ $<
@@ -220,7 +222,7 @@ build-sanitize/config.mk: configure
 
 build-fuzz/config.mk: configure
 	./configure --build-dir=build-fuzz --enable-sanitizers CC=$(FUZZ_CC) CFLAGS='-g -O1 -fsanitize=fuzzer-no-link' \
-	  --without-openmp --without-openblas --without-benchmark --without-criterion
+	  --without-openmp --without-openblas --without-benchmark --without-criterion --without-onednn --without-xnnpack
 
 build-arm/sysroot/.done: tests/arm_sysroot
 	tests/arm_sysroot build-arm/sysroot
@@ -307,8 +309,8 @@ format:
 
 lint: $(BUILD)/config.mk $(BUILD)/revision.h $(onnx_schema:=.h)
 	clang-format --dry-run -Werror $(styled)
-	printf '%s\n' $(BASELINE) $(REFERENCE) $(wildcard bench/*.c bench/peers/*.c) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) $(WARNINGS) \
-	  $(ONNX_CFLAGS)
+	printf '%s\n' $(BASELINE) $(REFERENCE) $(wildcard bench/*.c bench/peers/*.c) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) \
+	  $(WARNINGS) $(ONEDNN_CFLAGS) $(XNNPACK_CFLAGS) $(ONNX_CFLAGS)
 	printf '%s\n' $(KERNELS) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) $(WARNINGS) $(ISA_FLAGS_$(tidy_isa)) \
 	  -DSK_ISA=$(tidy_isa)
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \

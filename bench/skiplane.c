@@ -68,6 +68,22 @@ static const struct sk_command commands[] = {
      .most_operands = 1,
      .operand = "the name of a network",
      .run = sk_command_profile},
+    {.name = "compare",
+     .usage = "M|FILE.shapes|NAME1 NAME2 [OPTION...]",
+     .summary = "Compare backends on network M, layers of it or shapes, or two saved runs: ratios with intervals.",
+     .details =
+         "Backends: auto, an ISA, an algorithm, ISA/ALGORITHM (avx2/direct), openblas, and other libraries; --list\n"
+         "tells which there are. The first is the base; without --backends it is auto, beside all libraries found.\n"
+         "Outputs are compared with the reference first. NAME1 and NAME2 are runs kept by 'skiplane profile --save'.\n"
+         "Ctrl-C ends the measurement: what there is by then is printed and written, and the exit status 130.",
+     .accepts = SK_ACCEPT(BACKENDS) | SK_ACCEPT(THREADS) | SK_ACCEPT(ISA) | SK_ACCEPT(SIZE) | SK_ACCEPT(RESNET_V1) |
+                SK_ACCEPT(WEIGHTS) | SK_ACCEPT(BATCH) | SK_ACCEPT(SEED) | SK_ACCEPT(LAYER) | SK_ACCEPT(PER_LAYER) |
+                SK_ACCEPT(RUNS) | SK_ACCEPT(DURATION) | SK_ACCEPT(CPUS) | SK_ACCEPT(THRESHOLD) | SK_ACCEPT(FAIL_OVER) |
+                SK_ACCEPT(FORCE) | SK_ACCEPT(LIST) | SK_ACCEPT(JSON) | SK_ACCEPT(CSV) | SK_ACCEPT(HTML),
+     .least_operands = 0,
+     .most_operands = 2,
+     .operand = "a network, a file of shapes, or two saved runs",
+     .run = sk_command_compare},
     {.name = "verify",
      .usage = "[--isa I] [--filter RE] [--seed N] [--exhaustive] [--json]",
      .summary =

@@ -4,6 +4,10 @@
 
 #include "bench/backend.h"
 
+/* In the process. */
+extern const struct sk_backend sk_peer_onednn;
+extern const struct sk_backend sk_peer_xnnpack;
+
 /* In processes of their own (process.c). */
 extern const struct sk_backend sk_peer_onnxruntime;
 extern const struct sk_backend sk_peer_openvino;
