@@ -63,8 +63,8 @@ static struct shape_text print_shape(const sk_layer_info *layer) {
 /* ---- Text --------------------------------------------------------------------------------------------------- */
 
 static const struct sk_column columns[] = {
-    {"layer", false}, {"op", false},     {"shape", false},  {"algorithm", false},
-    {"ms", true},     {"share %", true}, {"GFLOP/s", true}, {"% of peak", true},
+    {"layer", false, 0}, {"op", false, 4},     {"shape", false, 3},  {"algorithm", false, 1},
+    {"ms", true, 0},     {"share %", true, 2}, {"GFLOP/s", true, 1}, {"% of peak", true, 0},
 };
 
 static void add_row(struct sk_table *table, const struct profile *p, const sk_layer_info *layer, double seconds) {
@@ -73,6 +73,7 @@ static void add_row(struct sk_table *table, const struct profile *p, const sk_la
   sk_table_cell(table, "%s", layer->op);
   sk_table_cell(table, "%s", print_shape(layer).text);
   sk_table_cell(table, "%s", layer->macs ? sk_algorithm_name(layer->algorithm) : "-");
+  if (layer->macs) sk_table_style(table, sk_style_of_algorithm(layer->algorithm));
   sk_table_cell(table, "%.4f", 1e3 * seconds);
   sk_table_cell(table, "%.1f", 100 * seconds / p->layer_sum);
   if (layer->macs) {
