@@ -1,4 +1,5 @@
-"""OpenVINO."""
+"""OpenVINO. Held to AVX2, its convolutions and pools are; its dense layer (by MLAS) and global pool still choose for
+themselves, a hundredth of a network's time."""
 
 
 class Peer:
