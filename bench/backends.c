@@ -112,7 +112,10 @@ static size_t count_same(const struct sk_contenders *contenders, const char *nam
 
 static sk_status skip(struct sk_contenders *contenders, const struct sk_options *options, const char *name) {
   struct sk_skipped *skipped = &contenders->skipped[contenders->skipped_count++];
-  skipped->reason = sk_quote(sk_error_message());
+  const char *message = sk_error_message();
+  const size_t length = strlen(name);
+  const bool says_name = strncmp(message, name, length) == 0 && strncmp(message + length, ": ", 2) == 0;
+  skipped->reason = sk_quote(says_name ? message + length + 2 : message);
   snprintf(skipped->name, sizeof skipped->name, "%s", name);
   sk_tell(options, "%s skipped: %s", name, skipped->reason.text);
   return SK_OK;

@@ -9,6 +9,7 @@
 #include "bench/compare.h"
 #include "bench/interrupt.h"
 #include "bench/machine.h"
+#include "bench/page.h"
 #include "dispatch/isa.h"
 #include "dispatch/status.h"
 #include "resnet/file.h"
@@ -56,6 +57,11 @@ static sk_status check_outputs(const struct sk_options *options) {
   return status ? status : check_writable(options->html);
 }
 
+static sk_status write_page(const struct sk_json *json, const char *path) {
+  if (json->failed) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory", sk_quote(path).text);
+  return sk_page_write(path, SK_PAGE_COMPARE, json->root);
+}
+
 static sk_status write_document(const struct sk_compare *compare) {
   const struct sk_options *options = compare->options;
   struct sk_json json;
@@ -63,6 +69,7 @@ static sk_status write_document(const struct sk_compare *compare) {
   if (!options->json && !options->html) return SK_OK;
   sk_compare_json(compare, &json);
   if (options->json) status = sk_json_write(&json, options->json_path);
+  if (!status && options->html) status = write_page(&json, options->html);
   sk_json_discard(&json);
   return status;
 }

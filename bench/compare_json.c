@@ -121,7 +121,8 @@ static void write_row(struct sk_csv *csv, const struct sk_compare *c, const stru
 
 static void write_rows(const struct sk_compare *c, FILE *stream) {
   struct sk_csv csv = {.stream = stream};
-  const struct sk_compare_target whole = {.name = c->target, .shape = "whole", .results = c->totals};
+  struct sk_compare_target whole = {.name = c->target, .shape = "whole", .results = c->totals};
+  for (size_t i = 0; i < c->target_count; i++) whole.macs += c->targets[i].macs;
   write_titles(&csv);
   for (size_t i = 0; c->has_whole && i < c->column_count; i++) write_row(&csv, c, &whole, i);
   for (size_t row = 0; row < c->target_count; row++) {

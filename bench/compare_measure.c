@@ -14,7 +14,9 @@
 #include "dispatch/status.h"
 #include "reference/network.h"
 
-#define SINGLE_SECONDS 10.0 /* for one target, unless the user says */
+#define SINGLE_SECONDS 10.0 /* for the rounds of one target, unless the user says */
+#define SINGLE_TOTAL 24.0   /* with its preparation: if that took long, the rounds get what is left, */
+#define SINGLE_LEAST 3.0    /* but so much at least */
 #define MANY_SECONDS 20.0   /* for all of several, their preparation included */
 #define BLOCK_SECONDS 2e-3  /* of runs in a row: shorter times drown in the noise of the clock and of other's caches */
 #define WARM_SECONDS 30e-3
@@ -286,13 +288,20 @@ static void summarise(const struct trial *trial) {
 
 /* ---- Targets ---------------------------------------------------------------------------------------------------- */
 
+/* How long to measure a single target, now that it is prepared. */
+static double seconds_of_rounds(const struct session *session) {
+  const double left = session->start + SINGLE_TOTAL - sk_clock_seconds();
+  if (session->compare->options->duration > 0) return session->compare->options->duration;
+  return fmin(SINGLE_SECONDS, fmax(SINGLE_LEAST, left));
+}
+
 static sk_status measure_trial(struct trial *trial, const struct sk_contenders *contenders,
                                struct sk_compare_target *target, bool is_only) {
   sk_status status = allocate(trial);
   if (!status) status = evaluate_reference(trial);
   if (status) return status;
   prepare_entries(trial, contenders, target);
-  if (is_only) trial->end = sk_clock_seconds() + trial->session->end - trial->session->start;
+  if (is_only) trial->end = sk_clock_seconds() + seconds_of_rounds(trial->session);
   status = run_rounds(trial, is_only);
   target->rounds = trial->rounds;
   if (!status && trial->rounds > 0) summarise(trial);

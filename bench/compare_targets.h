@@ -6,7 +6,7 @@
 #include "resnet/graph.h"
 
 struct sk_compare_subject {
-  char name[160];  /* "resnet50", "resnet50/layer2.0.conv2" */
+  char name[320];  /* "resnet50", "resnet50/layer2.0.conv2" */
   char shape[256]; /* "64x56x56 -> 64x56x56 3x3 s1" */
   size_t batch;
   uint64_t macs; /* of one image */

@@ -79,12 +79,12 @@ static sk_status print_results(const struct sk_compare *c, const struct sk_compa
 
 /* ---- Several ---------------------------------------------------------------------------------------------------- */
 
-/* What stands behind a cell: the winner, and what disagrees with the times beside it. */
+/* What stands behind a cell: whether it is the least, and what the statistics make of it. */
 static const char *mark(const struct sk_compare_target *target, size_t column) {
   const struct sk_compare_result *result = &target->results[column];
   if (result->verdict == SK_VERDICT_WRONG) return " WRONG";
-  if (target->winner == column) return " *";
-  return result->verdict == SK_VERDICT_EQUAL ? " =" : "";
+  if (result->verdict == SK_VERDICT_EQUAL) return target->winner == column ? " *=" : " =";
+  return target->winner == column ? " *" : "";
 }
 
 static void add_cell(struct sk_table *table, const struct sk_compare_target *target, size_t column) {
@@ -121,7 +121,8 @@ static sk_status print_matrix(const struct sk_compare *c) {
   if (!c->has_whole) add_total(&table, c);
   const sk_status status = end_table(&table);
   printf(
-      "\nms, and x time over the first column's; * the least median, = equal to it as far as can be told, - not run\n");
+      "\nms, and x time over the first column's; * the least median, = equal to the first as far as can be told, - not "
+      "run\n");
   return status;
 }
 
