@@ -7,7 +7,8 @@
 #include "dispatch/status.h"
 
 static const struct sk_column columns[] = {
-    {"name", false}, {"parameters", true}, {"GMACs", true}, {"input", true}, {"classes", true}, {"description", false},
+    {"name", false, 0}, {"parameters", true, 1}, {"GMACs", true, 0},
+    {"input", true, 2}, {"classes", true, 3},    {"description", false, 4},
 };
 
 static void add_row(struct sk_table *table, const sk_model_info *model) {
