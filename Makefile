@@ -66,6 +66,8 @@ program := $(if $(wildcard $(MAIN)),$(BUILD)/skiplane)
 bench   := $(if $(BENCH),$(if $(filter 1,$(HAVE_BENCHMARK)),$(BUILD)/skiplane-bench))
 tools   := $(TOOLS:%.c=$(BUILD)/%)
 unit    := $(if $(TESTS),$(if $(filter 1,$(HAVE_CRITERION)),$(BUILD)/tests/run-unit))
+# What the program prints about itself; a program for another system needs a way to run.
+generated := $(if $(program),$(if $(and $(HOST),$(if $(RUNNER),,1)),,$(BUILD)/skiplane.1 $(BUILD)/skiplane.bash))
 # The documented path is ./skiplane; other build folders keep their programs to themselves.
 top     := $(if $(filter build,$(BUILD)),$(notdir $(program) $(bench)))
 
@@ -89,7 +91,7 @@ say = $(if $(Q),@mkdir -p $(@D) && echo '  $(1) $@',@mkdir -p $(@D))
 
 # ---- Build --------------------------------------------------------------------------------------------------------
 
-all: $(archive) $(shared) $(program) $(bench) $(top)
+all: $(archive) $(shared) $(program) $(bench) $(top) $(generated)
 
 # Changed flags mean another build.
 config := $(BUILD)/config.mk Makefile
@@ -143,6 +145,14 @@ $(shared): $(library_objects) $(BUILD)/symbols.map
 $(BUILD)/skiplane: $(main_object) $(shared_objects) $(archive)
 	$(call say,LINK )
 	$(Q)$(CC) $(link) -o $@ $^ $(LIBS)
+
+$(BUILD)/skiplane.1: $(BUILD)/skiplane
+	$(call say,MAN  )
+	$(Q)$(RUNNER) $< help --man >$@
+
+$(BUILD)/skiplane.bash: $(BUILD)/skiplane
+	$(call say,BASH )
+	$(Q)$(RUNNER) $< help --completion >$@
 
 $(BUILD)/skiplane-bench: $(bench_objects) $(shared_objects) $(archive)
 	$(call say,LINK )
@@ -239,7 +249,8 @@ fuzz-run: $(fuzz_programs)
 # ---- Install ------------------------------------------------------------------------------------------------------
 
 root = $(DESTDIR)
-manuals := $(wildcard docs/*.1)
+manuals := $(wildcard docs/*.1) $(filter %.1,$(generated))
+completions := $(root)$(datadir)/bash-completion/completions
 
 install: all
 	install -d $(root)$(includedir) $(root)$(libdir)/pkgconfig $(root)$(bindir)
@@ -251,6 +262,7 @@ install: all
 	install -m 755 $(program) $(root)$(bindir)/
 	$(if $(bench),install -m 755 $(bench) $(root)$(bindir)/)
 	$(if $(manuals),install -d $(root)$(mandir)/man1 && install -m 644 $(manuals) $(root)$(mandir)/man1/)
+	$(if $(generated),install -d $(completions) && install -m 644 $(BUILD)/skiplane.bash $(completions)/skiplane)
 	printf '%s\n' 'prefix=$(prefix)' 'libdir=$(libdir)' 'includedir=$(includedir)' '' 'Name: skiplane' \
 	  'Description: SIMD kernels for convolutional residual networks' 'Version: $(VERSION)' \
 	  'Libs: -L$${libdir} -lskiplane' 'Libs.private: $(LIBS)' 'Cflags: -I$${includedir}' \
@@ -261,7 +273,7 @@ uninstall:
 	rm -f $(root)$(includedir)/skiplane.h $(root)$(libdir)/libskiplane.a $(root)$(libdir)/libskiplane.so \
 	  $(root)$(libdir)/$(SONAME) $(root)$(libdir)/$(notdir $(shared)) $(root)$(libdir)/pkgconfig/skiplane.pc \
 	  $(root)$(bindir)/skiplane $(root)$(bindir)/skiplane-bench \
-	  $(addprefix $(root)$(mandir)/man1/,$(notdir $(manuals)))
+	  $(addprefix $(root)$(mandir)/man1/,$(notdir $(manuals))) $(completions)/skiplane
 
 # ---- Style --------------------------------------------------------------------------------------------------------
 
@@ -293,7 +305,8 @@ lint: $(BUILD)/config.mk $(BUILD)/revision.h
 
 clean:
 	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench tests fuzz check) \
-	  $(BUILD)/skiplane $(BUILD)/skiplane-bench $(BUILD)/libskiplane.* $(BUILD)/symbols.* $(BUILD)/revision.h
+	  $(BUILD)/skiplane $(BUILD)/skiplane-bench $(BUILD)/libskiplane.* $(BUILD)/symbols.* $(BUILD)/revision.h \
+	  $(BUILD)/skiplane.1 $(BUILD)/skiplane.bash
 	$(if $(filter build,$(BUILD)),rm -f skiplane skiplane-bench)
 
 # Only folders that configure made.

@@ -121,14 +121,35 @@ static sk_status read_triple(const char *text, bool positive, float values[3]) {
   return SK_OK;
 }
 
+/* Likewise for one of a few words: the nearest of them is named, too. */
+static sk_status reject_word(const char *text, const char *const *words, size_t count, const char *expected) {
+  const char *nearest = sk_suggest(text, words, count);
+  if (!nearest) return reject(text, expected);
+  return sk_fail(SK_INVALID_ARGUMENT, "\"%s\" is not %s; did you mean %s?", sk_quote_short(text).text, expected,
+                 nearest);
+}
+
+static const char *const isa_words[] = {"auto", "generic", "avx2", "avx512", "neon"};
+static const char *const algorithm_words[] = {"auto",      "direct", "winograd2", "winograd4",
+                                              "winograd6", "gemm",   "reference"};
+static const char *const scenario_words[] = {"single-stream", "offline"};
+
+enum {
+  ISA_WORDS = sizeof isa_words / sizeof isa_words[0],
+  ALGORITHM_WORDS = sizeof algorithm_words / sizeof algorithm_words[0],
+  SCENARIO_WORDS = sizeof scenario_words / sizeof scenario_words[0]
+};
+
 static sk_status read_isa(const char *text, sk_isa *isa) {
-  return sk_isa_parse(text, isa) ? reject(text, "auto, generic, avx2, avx512 or neon") : SK_OK;
+  if (!sk_isa_parse(text, isa)) return SK_OK;
+  return reject_word(text, isa_words, ISA_WORDS, "auto, generic, avx2, avx512 or neon");
 }
 
 static sk_status read_algorithm(const char *text, struct sk_options *options) {
   options->reference = strcmp(text, "reference") == 0;
   if (options->reference || !sk_algorithm_parse(text, &options->algorithm)) return SK_OK;
-  return reject(text, "auto, direct, winograd2, winograd4, winograd6, gemm or reference");
+  return reject_word(text, algorithm_words, ALGORITHM_WORDS,
+                     "auto, direct, winograd2, winograd4, winograd6, gemm or reference");
 }
 
 static sk_status read_text(const char *text, const char **value) {
@@ -181,7 +202,7 @@ static sk_status read_percent(const char *text, double *fraction) {
 static sk_status read_scenario(const char *text, enum sk_scenario *scenario) {
   *scenario = strcmp(text, "offline") == 0 ? SK_SCENARIO_OFFLINE : SK_SCENARIO_SINGLE_STREAM;
   if (*scenario == SK_SCENARIO_OFFLINE || strcmp(text, "single-stream") == 0) return SK_OK;
-  return reject(text, "single-stream or offline");
+  return reject_word(text, scenario_words, SCENARIO_WORDS, "single-stream or offline");
 }
 
 static sk_status read_cpus(const char *text, const char **cpus) {
@@ -496,4 +517,79 @@ void sk_options_help(const struct sk_command *command) {
     if (command->accepts & UINT64_C(1) << i) print_option(&entries[i]);
   }
   print_option(&help);
+}
+
+/* ---- The man page ----------------------------------------------------------------------------------------------- */
+
+/* Print text as roff reads it: no hyphen that may become a dash, no control line by accident. */
+static void put_roff(const char *text) {
+  bool starts_line = true;
+  for (; *text; text++) {
+    if (starts_line && (*text == '.' || *text == '\'')) fputs("\\&", stdout);
+    starts_line = *text == '\n';
+    if (*text == '-' || *text == '\\') {
+      fputs(*text == '-' ? "\\-" : "\\e", stdout);
+    } else {
+      putchar(*text);
+    }
+  }
+}
+
+static void put_roff_option(const struct option_entry *entry) {
+  printf(".TP\n\\fB");
+  if (entry->letter) printf("\\-%c\\fR, \\fB", entry->letter);
+  fputs("\\-\\-", stdout);
+  put_roff(entry->name);
+  printf("\\fR%s", entry->optional ? "[=" : entry->argument ? " " : "");
+  if (entry->argument) printf("\\fI%s\\fR%s", entry->argument, entry->optional ? "]" : "");
+  putchar('\n');
+  put_roff(entry->help);
+  putchar('\n');
+}
+
+void sk_options_manual(const struct sk_command *command) {
+  printf(".SS skiplane %s ", command->name);
+  put_roff(command->usage);
+  putchar('\n');
+  put_roff(command->summary);
+  putchar('\n');
+  if (command->details) {
+    fputs(".PP\n", stdout);
+    put_roff(command->details);
+    putchar('\n');
+  }
+  for (int i = 0; i < SK_OPTION_COUNT; i++) {
+    if (command->accepts & UINT64_C(1) << i) put_roff_option(&entries[i]);
+  }
+}
+
+/* ---- Completion ------------------------------------------------------------------------------------------------- */
+
+/* Print the words that an option's value may be. */
+static void put_values(enum sk_option option) {
+  const bool isa = option == SK_OPTION_ISA;
+  const bool algorithm = option == SK_OPTION_ALGO;
+  const char *const *words = isa ? isa_words : algorithm ? algorithm_words : scenario_words;
+  const size_t count = isa ? ISA_WORDS : algorithm ? ALGORITHM_WORDS : SCENARIO_WORDS;
+  for (size_t i = 0; i < count; i++) printf("%s ", words[i]);
+}
+
+void sk_options_complete_values(void) {
+  static const enum sk_option listed[] = {SK_OPTION_ISA, SK_OPTION_ALGO, SK_OPTION_SCENARIO};
+  for (size_t i = 0; i < sizeof listed / sizeof listed[0]; i++) {
+    const struct option_entry *entry = &entries[listed[i]];
+    printf("    --%s", entry->name);
+    if (entry->letter) printf("|-%c", entry->letter);
+    printf(") values=\"");
+    put_values(listed[i]);
+    printf("\" ;;\n");
+  }
+}
+
+void sk_options_complete(const struct sk_command *command) {
+  printf("    %s) options=\"", command->name);
+  for (int i = 0; i < SK_OPTION_COUNT; i++) {
+    if (command->accepts & UINT64_C(1) << i) printf("--%s ", entries[i].name);
+  }
+  printf("--help\" ;;\n");
 }

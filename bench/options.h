@@ -109,6 +109,13 @@ void sk_options_free(struct sk_options *options);
 /* Print the help of a command to stdout. */
 void sk_options_help(const struct sk_command *command);
 
+/* Print a command's section of the man page, in roff. */
+void sk_options_manual(const struct sk_command *command);
+
+/* Print the branches of the completion's `case`: a command's options, and the values of options that have a few. */
+void sk_options_complete(const struct sk_command *command);
+void sk_options_complete_values(void);
+
 /* Tell whether an option was given: sk_options_has(options, SK_ACCEPT(SEED)). */
 bool sk_options_has(const struct sk_options *options, uint64_t bit);
 

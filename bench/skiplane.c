@@ -84,7 +84,45 @@ static void print_help(void) {
   printf(
       "\n'skiplane help COMMAND' tells more; 'skiplane --version' the version.\n"
       "SKIPLANE_ISA=avx2 in the environment narrows the choice of kernels as --isa does.\n"
-      "Exit status: 0 success, 1 failure, 2 wrong usage.\n");
+      "Exit status: 0 success, 1 failure, 2 wrong usage, 3 slower than --fail-over allows, 130 interrupted.\n");
+}
+
+/* skiplane help --man: the man page, for the Makefile. */
+static void print_manual(void) {
+  printf(
+      ".TH SKIPLANE 1 \"\" \"skiplane %s\" \"User Commands\"\n.SH NAME\nskiplane \\- run, measure and check SIMD "
+      "kernels for "
+      "residual networks\n.SH SYNOPSIS\n.B skiplane\n.I COMMAND\n[\\fIOPTION\\fR...]\n.SH COMMANDS\n",
+      sk_version());
+  for (size_t i = 0; i < COMMANDS; i++) sk_options_manual(&commands[i]);
+  printf(
+      ".SH EXIT STATUS\n.TP\n0\nSuccess.\n.TP\n1\nFailure.\n.TP\n2\nWrong usage.\n.TP\n3\nSomething is slower than "
+      "\\fB\\-\\-fail\\-over\\fR allows.\n.TP\n130\nInterrupted; what had been measured is written.\n"
+      ".SH ENVIRONMENT\n.TP\nSKIPLANE_ISA\nThe kernels to use, as \\fB\\-\\-isa\\fR.\n"
+      ".TP\nNO_COLOR\nIf not empty: no colours.\n.TP\nCOLUMNS\nThe width of a terminal that does not tell its own.\n"
+      ".SH SEE ALSO\n.BR skiplane\\-bench (1)\n");
+}
+
+/* skiplane help --completion: the completion for bash, likewise. */
+static void print_completion(void) {
+  sk_model_info model;
+  printf(
+      "# bash completion for skiplane, printed by 'skiplane help --completion'\n_skiplane() {\n"
+      "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} options='' values='' models='");
+  for (size_t i = 0; i < sk_model_count() && !sk_model_at(i, &model); i++) printf("%s ", model.name);
+  printf(
+      "'\n  [ \"$word\" != = ] || word=''\n"
+      "  [ \"$before\" != = ] || before=${COMP_WORDS[COMP_CWORD - 2]} # --option=value is three words\n  if [ "
+      "\"$COMP_CWORD\" = 1 ] || [ \"$before\" = help ]; then\n    values='");
+  for (size_t i = 0; i < COMMANDS; i++) printf("%s ", commands[i].name);
+  printf("help --help --version'\n  else case $before in\n    --model|-m|profile|weights|compare) values=$models ;;\n");
+  sk_options_complete_values();
+  printf("  esac; fi\n  case ${COMP_WORDS[1]} in\n");
+  for (size_t i = 0; i < COMMANDS; i++) sk_options_complete(&commands[i]);
+  printf(
+      "  esac\n  case $word in -*) values=\"$options\" ;; esac\n"
+      "  mapfile -t COMPREPLY < <(compgen -W \"$values\" -- \"$word\")\n}\n"
+      "complete -o default -F _skiplane skiplane\n");
 }
 
 static const struct sk_command *find_command(const char *name) {
@@ -130,8 +168,15 @@ static enum sk_exit help(int argc, char **argv) {
     return SK_EXIT_SUCCESS;
   }
   const struct sk_command *command = find_command(argv[1]);
-  if (!command) return unknown_command(argv[1]);
-  sk_options_help(command);
+  if (command) {
+    sk_options_help(command);
+  } else if (strcmp(argv[1], "--man") == 0) {
+    print_manual();
+  } else if (strcmp(argv[1], "--completion") == 0) {
+    print_completion();
+  } else {
+    return unknown_command(argv[1]);
+  }
   return SK_EXIT_SUCCESS;
 }
 
