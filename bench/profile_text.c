@@ -74,6 +74,11 @@ static void add_rate(struct sk_table *table, const struct sk_profile_layer *laye
   }
 }
 
+static void add_algorithm(struct sk_table *table, const struct sk_profile_layer *layer) {
+  sk_table_cell(table, "%s", sk_layer_algorithm(&layer->info));
+  if (layer->info.macs > 0) sk_table_style(table, sk_style_of_algorithm(layer->info.algorithm));
+}
+
 static void add_roof(struct sk_table *table, const struct sk_profile_layer *layer) {
   sk_table_cell(table, "%s", layer->roof.name);
   sk_table_cell(table, "%.0f", 100 * layer->roof.seconds / layer->time->median);
@@ -83,8 +88,7 @@ static void add_layer(struct sk_table *table, const struct sk_profile *p, const 
   sk_table_cell(table, "%s", layer->info.name);
   sk_table_cell(table, "%s", layer->info.op);
   sk_table_cell(table, "%s", sk_layer_shape(&layer->info).text);
-  sk_table_cell(table, "%s", sk_layer_algorithm(&layer->info));
-  if (layer->info.macs > 0) sk_table_style(table, sk_style_of_algorithm(layer->info.algorithm));
+  add_algorithm(table, layer);
   sk_table_cell(table, "%s", sk_isa_name(p->m.info.isa));
   sk_table_cell(table, "%.4f", 1e3 * layer->time->median);
   sk_table_cell(table, "%.1f", 100 * half_width(layer->time));
@@ -103,10 +107,10 @@ static sk_status end_table(struct sk_table *table) {
 
 static sk_status print_layers(const struct sk_profile *p) {
   static const struct sk_column columns[] = {
-      {"layer", false, 0},  {"op", false, 6},       {"shape", false, 5},    {"algorithm", false, 1},
-      {"isa", false, 8},    {"ms", true, 0},        {"+- %", true, 2},      {"share %", true, 2},
-      {"GFLOP/s", true, 1}, {"% of peak", true, 0}, {"roof", false, 3},     {"% of roof", true, 4},
-      {"MiB", true, 7},     {"GB/s", true, 6},      {"extra MiB", true, 9},
+      {"layer", false, 0},  {"op", false, 9},       {"shape", false, 3},    {"algorithm", false, 1},
+      {"isa", false, 10},   {"ms", true, 0},        {"+- %", true, 4},      {"share %", true, 2},
+      {"GFLOP/s", true, 2}, {"% of peak", true, 0}, {"roof", false, 2},     {"% of roof", true, 2},
+      {"MiB", true, 7},     {"GB/s", true, 6},      {"extra MiB", true, 8},
   };
   struct sk_table table;
   sk_table_begin(&table, columns, sizeof columns / sizeof columns[0]);
@@ -133,7 +137,7 @@ static struct sk_profile_layer *sort_layers(const struct sk_profile *p) {
 static void add_longest(struct sk_table *table, const struct sk_profile_layer *layer, double sum) {
   sk_table_cell(table, "%s", layer->info.name);
   sk_table_cell(table, "%s", sk_layer_shape(&layer->info).text);
-  sk_table_cell(table, "%s", sk_layer_algorithm(&layer->info));
+  add_algorithm(table, layer);
   sk_table_cell(table, "%.4f", 1e3 * layer->time->median);
   sk_table_cell(table, "%.1f", 100 * layer->share);
   sk_table_cell(table, "%.1f", 100 * sum);
@@ -143,8 +147,8 @@ static void add_longest(struct sk_table *table, const struct sk_profile_layer *l
 
 static sk_status print_longest(const struct sk_profile *p) {
   static const struct sk_column columns[] = {
-      {"layer", false, 0}, {"shape", false, 5},  {"algorithm", false, 1}, {"ms", true, 0},        {"share %", true, 2},
-      {"sum %", true, 0},  {"GFLOP/s", true, 1}, {"roof", false, 3},      {"% of roof", true, 4},
+      {"layer", false, 0}, {"shape", false, 3},  {"algorithm", false, 1}, {"ms", true, 0},        {"share %", true, 2},
+      {"sum %", true, 0},  {"GFLOP/s", true, 4}, {"roof", false, 2},      {"% of roof", true, 2},
   };
   struct sk_table table;
   double sum = 0;
