@@ -72,9 +72,8 @@ static double count_bytes(const struct subject *subject, size_t batch) {
   struct sk_tensor x = subject->x;
   x.halo = 0;
   const size_t outputs = subject->residual.data ? 2 : 1;
-  const size_t bias_bytes = sk_blocks(subject->y.channels) * SK_BLOCK * sizeof(float);
   return (double)(tensor_bytes(&x, batch) + outputs * tensor_bytes(&subject->y, batch) +
-                  sk_conv_weight_bytes(subject->plan) + bias_bytes);
+                  sk_conv_weight_bytes(subject->plan));
 }
 
 static sk_status prepare(const struct sk_case *c, void **prepared, struct sk_work *work) {

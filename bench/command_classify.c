@@ -151,7 +151,7 @@ static sk_status print_result(const struct classification *c) {
     }
   }
   free(ranked);
-  return c->options->json ? sk_json_finish(&json, NULL) : SK_OK;
+  return c->options->json ? sk_json_finish(&json, c->options->json_path) : SK_OK;
 }
 
 /* ---- The command -------------------------------------------------------------------------------------------- */

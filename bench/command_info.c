@@ -134,7 +134,8 @@ static void add_libraries(struct sk_json *json, const struct library *libraries)
   }
 }
 
-static sk_status print_json(const struct sk_machine *machine, const struct library *libraries, sk_isa chosen) {
+static sk_status write_json(const char *path, const struct sk_machine *machine, const struct library *libraries,
+                            sk_isa chosen) {
   struct sk_json json;
   sk_json_begin(&json);
   sk_json_text(&json, json.root, "version", sk_version());
@@ -148,7 +149,7 @@ static sk_status print_json(const struct sk_machine *machine, const struct libra
   sk_json_number(&json, json.root, "threads", sk_threads_choose(0));
   add_caches(&json, machine);
   add_libraries(&json, libraries);
-  return sk_json_finish(&json, NULL);
+  return sk_json_finish(&json, path);
 }
 
 enum sk_exit sk_command_info(const struct sk_options *options) {
@@ -163,6 +164,6 @@ enum sk_exit sk_command_info(const struct sk_options *options) {
     print_text(&machine, libraries, chosen);
     return SK_EXIT_SUCCESS;
   }
-  status = print_json(&machine, libraries, chosen);
+  status = write_json(options->json_path, &machine, libraries, chosen);
   return status ? sk_fail_status(options, status) : SK_EXIT_SUCCESS;
 }

@@ -45,7 +45,7 @@ static void add_object(struct sk_json *json, cJSON *models, const sk_model_info 
   add_triple(json, object, "standard_deviation", model->standard_deviation);
 }
 
-static sk_status print_json(void) {
+static sk_status write_json(const char *path) {
   struct sk_json json;
   sk_json_begin(&json);
   cJSON *models = sk_json_list(&json, json.root, "models");
@@ -55,7 +55,7 @@ static sk_status print_json(void) {
     status = sk_model_at(i, &model);
     if (!status) add_object(&json, models, &model);
   }
-  if (!status) return sk_json_finish(&json, NULL);
+  if (!status) return sk_json_finish(&json, path);
   sk_json_discard(&json);
   return status;
 }
@@ -84,6 +84,8 @@ static sk_status print_shapes(void) {
 
 enum sk_exit sk_command_models(const struct sk_options *options) {
   if (options->json && options->shapes) return sk_usage_error(options, "--shapes: does not go with --json");
-  const sk_status status = options->shapes ? print_shapes() : options->json ? print_json() : print_table();
+  const sk_status status = options->shapes ? print_shapes()
+                           : options->json ? write_json(options->json_path)
+                                           : print_table();
   return status ? sk_fail_status(options, status) : SK_EXIT_SUCCESS;
 }

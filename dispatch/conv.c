@@ -257,7 +257,9 @@ sk_status sk_conv_create(sk_conv **plan, const sk_conv_shape *shape, const float
 
 sk_isa sk_conv_isa(const sk_conv *plan) { return plan->kernels->isa; }
 sk_algorithm sk_conv_algorithm(const sk_conv *plan) { return plan->method->algorithm; }
-size_t sk_conv_weight_bytes(const sk_conv *plan) { return plan->weight_floats * sizeof(float); }
+size_t sk_conv_weight_bytes(const sk_conv *plan) {
+  return (plan->weight_floats + sk_blocks(plan->shape.out_channels) * SK_BLOCK) * sizeof(float);
+}
 size_t sk_conv_tensor_workspace_bytes(const sk_conv *plan) { return plan->tensor_workspace_bytes; }
 
 size_t sk_conv_workspace_bytes(const sk_conv *plan) {

@@ -144,7 +144,7 @@ SK_API void sk_conv_destroy(sk_conv *plan);
 SK_API sk_isa sk_conv_isa(const sk_conv *plan);
 SK_API sk_algorithm sk_conv_algorithm(const sk_conv *plan);
 
-/* Bytes of workspace that a run needs, and bytes that the plan's packed weights take. */
+/* Bytes of workspace that a run needs, and bytes that the plan's packed weights and bias take. */
 SK_API size_t sk_conv_workspace_bytes(const sk_conv *plan);
 SK_API size_t sk_conv_weight_bytes(const sk_conv *plan);
 
