@@ -53,13 +53,15 @@ static sk_status fail_unknown(const char *name) {
   for (size_t i = 0; i < names.count; i++) pointers[i] = names.texts[i];
   const char *nearest = sk_suggest(name, pointers, names.count);
   if (nearest) {
-    return sk_fail(SK_INVALID_ARGUMENT, "--backends: \"%s\": unknown backend, did you mean %s?",
-                   sk_quote_short(name).text, nearest);
+    sk_fail(SK_INVALID_ARGUMENT, "--backends: \"%s\": unknown backend, did you mean %s?", sk_quote_short(name).text,
+            nearest);
+  } else {
+    sk_fail(SK_INVALID_ARGUMENT,
+            "--backends: \"%s\": unknown backend, expected auto, an ISA, an algorithm, ISA/ALGORITHM or a peer "
+            "(skiplane compare --list)",
+            sk_quote_short(name).text);
   }
-  return sk_fail(SK_INVALID_ARGUMENT,
-                 "--backends: \"%s\": unknown backend, expected auto, an ISA, an algorithm, ISA/ALGORITHM or a peer "
-                 "(skiplane compare --list)",
-                 sk_quote_short(name).text);
+  return SK_INVALID_ARGUMENT; /* rather than what sk_fail returns: so that static analysis sees a failure */
 }
 
 /* ---- Finding ---------------------------------------------------------------------------------------------------- */
