@@ -86,10 +86,12 @@ static bool parse_own(const char *name, sk_isa *isa, sk_algorithm *algorithm) {
 
 sk_status sk_contender_find(struct sk_contender *contender, const char *name) {
   *contender = (struct sk_contender){.own = sk_own_backend};
+  contender->backend = &contender->own;
   if (strlen(name) >= SK_BACKEND_NAME - 4) return fail_unknown(name); /* leaves room for "#12" */
   snprintf(contender->name, sizeof contender->name, "%s", name);
-  contender->backend = find_peer(name);
-  if (contender->backend) return SK_OK;
+  const struct sk_backend *peer = find_peer(name);
+  contender->backend = peer ? peer : &contender->own;
+  if (peer) return SK_OK;
   if (strcmp(name, "openblas") == 0) {
     contender->own.algorithm = SK_ALGORITHM_GEMM;
     contender->own.summary = "our network with every convolution by im2col and OpenBLAS";
@@ -97,7 +99,6 @@ sk_status sk_contender_find(struct sk_contender *contender, const char *name) {
     return fail_unknown(name);
   }
   contender->own.name = contender->name;
-  contender->backend = &contender->own;
   return SK_OK;
 }
 
