@@ -18,7 +18,8 @@ class Peer:
         import _tools
 
         converted = f"{model}.{os.getpid()}.mnn"
-        _tools.mnnconvert(["mnnconvert", "-f", "ONNX", "--modelFile", model, "--MNNModel", converted, "--bizCode", "skiplane"])
+        paths = ["--modelFile", model, "--MNNModel", converted]
+        _tools.mnnconvert(["mnnconvert", "-f", "ONNX", *paths, "--bizCode", "skiplane"])
         if not os.path.exists(converted):
             raise NotImplementedError("its converter does not take this model")
         runtime = self.mnn.nn.create_runtime_manager((self.settings,))

@@ -13,8 +13,9 @@ class Peer:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3
         options.add_session_config_entry("session.force_spinning_stop", "1")
-        if threads > 1 and cpus:  # of the threads beside the caller, counted from 1
-            options.add_session_config_entry("session.intra_op_thread_affinities", ";".join(str(c + 1) for c in cpus[1:]))
+        if threads > 1 and cpus:  # the CPUs of the threads beside the caller, counted from 1
+            others = ";".join(str(cpu + 1) for cpu in cpus[1:])
+            options.add_session_config_entry("session.intra_op_thread_affinities", others)
         self.cpus = cpus
 
     def load(self, model, x):
