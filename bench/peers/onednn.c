@@ -136,6 +136,7 @@ static sk_status place_memories(struct sk_dnnl_program *program) {
   if (program->arena && program->scratchpad) return sk_dnnl_outcome(set_addresses(program), program->task.name);
   return sk_fail(SK_OUT_OF_MEMORY, "onednn: out of memory for %s", program->task.name);
 }
+
 static sk_status prepare(struct sk_dnnl *o) {
   struct sk_dnnl_program *const program = &o->program;
   sk_status status = sk_steps_make(&program->schedule, program->task.graph);
