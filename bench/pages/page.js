@@ -5,28 +5,30 @@
 const SVG_NAMESPACE = 'http://www.w3.org/2000/svg';
 const measured = JSON.parse(document.getElementById('document').textContent);
 
-/* ---- Elements --------------------------------------------------------------------------------------------------- */
+/* ---- Elements ------------------------------------------------------------------------------------------------- */
 
 /* Attributes that are null, undefined or false are left out; "on..." adds a listener; strings become text nodes. */
 function furnish(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
-    else node.setAttribute(name, value === true ? '' : value);
+    if (name.startsWith('on'))
+      node.addEventListener(name.slice(2), value);
+    else
+      node.setAttribute(name, value === true ? '' : value);
   }
   node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 }
 
 const element = (tag, attributes, ...children) => furnish(document.createElement(tag), attributes, children);
-const drawn = (tag, attributes, ...children) =>
-  furnish(document.createElementNS(SVG_NAMESPACE, tag), attributes, children);
+const drawn = (tag, attributes, ...children) => furnish(
+  document.createElementNS(SVG_NAMESPACE, tag), attributes, children);
 const place = (id) => document.getElementById(id);
 
 /* Drop a section that has nothing to show. */
 const remove = (id) => place(id)?.remove();
 
-/* ---- Numbers as text -------------------------------------------------------------------------------------------- */
+/* ---- Numbers as text ------------------------------------------------------------------------------------------ */
 
 const NOTHING = '–';
 const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
@@ -64,7 +66,8 @@ function scientific(value) {
 function count(value) {
   if (!isNumber(value)) return NOTHING;
   const [unit, scale] = value >= 1e9 ? ['G', 1e9] : value >= 1e6 ? ['M', 1e6] : value >= 1e3 ? ['k', 1e3] : ['', 1];
-  return unit === '' ? (Number.isInteger(value) ? String(value) : number(value)) : withUnit((value / scale).toPrecision(3), unit);
+  return unit === '' ? (Number.isInteger(value) ? String(value) : number(value))
+                     : withUnit((value / scale).toPrecision(3), unit);
 }
 
 const shapeText = (shape) => (typeof shape === 'string' ? shape.replace('->', '→') : NOTHING);
@@ -78,7 +81,7 @@ function quantile(sorted, share) {
   return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
 }
 
-/* ---- Algorithms: a colour and a shape each, so that colour is never alone ---------------------------------------- */
+/* ---- Algorithms: a colour and a shape each, so that colour is never alone ------------------------------------- */
 
 const ALGORITHMS = ['direct', 'winograd2', 'winograd4', 'winograd6', 'gemm'];
 
@@ -89,32 +92,38 @@ const algorithmClass = (layer) => `algorithm-${algorithmOf(layer)}`;
 /* The outline of a mark of a given area around the origin. */
 function outline(algorithm, area) {
   const side = Math.sqrt(area);
-  const polygon = (points) => `M${points.map(([x, y]) => `${(x * side).toFixed(2)},${(y * side).toFixed(2)}`).join('L')}Z`;
+  const polygon = (points) =>
+    `M${points.map(([x, y]) => `${(x * side).toFixed(2)},${(y * side).toFixed(2)}`).join('L')}Z`;
   switch (algorithm) {
-    case 'winograd2': return polygon([[0, -0.88], [0.76, 0.44], [-0.76, 0.44]]);
-    case 'winograd4': return polygon([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]);
-    case 'winograd6': return polygon([[0, -0.71], [0.71, 0], [0, 0.71], [-0.71, 0]]);
-    case 'gemm': return polygon([[0, 0.88], [0.76, -0.44], [-0.76, -0.44]]);
+    case 'winograd2':
+      return polygon([[0, -0.88], [0.76, 0.44], [-0.76, 0.44]]);
+    case 'winograd4':
+      return polygon([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]);
+    case 'winograd6':
+      return polygon([[0, -0.71], [0.71, 0], [0, 0.71], [-0.71, 0]]);
+    case 'gemm':
+      return polygon([[0, 0.88], [0.76, -0.44], [-0.76, -0.44]]);
     default: {
       const radius = (side / Math.sqrt(Math.PI)).toFixed(2);
-      return `M-${radius},0a${radius},${radius} 0 1,0 ${2 * radius},0a${radius},${radius} 0 1,0 ${-2 * radius},0Z`;
+      return `M-${radius},0a${radius},${radius} 0 1,0 ${2 * radius},0a${radius},${radius} 0 1,0 ${- 2 * radius},0Z`;
     }
   }
 }
 
-const swatch = (algorithm) =>
-  drawn('svg', { class: `swatch algorithm-${algorithm}`, viewBox: '-8 -8 16 16', 'aria-hidden': 'true' },
-    drawn('path', { d: outline(algorithm, 110), class: 'mark' }));
+const swatch = (algorithm) => drawn('svg',
+  {class: `swatch algorithm-${algorithm}`, viewBox: '-8 -8 16 16', 'aria-hidden': 'true'},
+  drawn('path', {d: outline(algorithm, 110), class: 'mark'}));
 
-/* ---- Tooltip, and marks that show one under the pointer and the keyboard ----------------------------------------- */
+/* ---- Tooltip, and marks that show one under the pointer and the keyboard -------------------------------------- */
 
-const tooltip = element('div', { class: 'tooltip', role: 'tooltip', id: 'tooltip', hidden: true });
+const tooltip = element('div', {class: 'tooltip', role: 'tooltip', id: 'tooltip', hidden: true});
 document.body.append(tooltip);
 
 function showTooltip(anchor, title, facts) {
-  tooltip.replaceChildren(element('strong', null, title), element('dl', null, facts
-    .filter(([, value]) => value !== null && value !== undefined && !String(value).startsWith(NOTHING))
-    .map(([name, value]) => element('div', null, element('dt', null, name), element('dd', null, value)))));
+  tooltip.replaceChildren(element('strong', null, title),
+    element('dl', null,
+      facts.filter(([, value]) => value !== null && value !== undefined && !String(value).startsWith(NOTHING))
+        .map(([name, value]) => element('div', null, element('dt', null, name), element('dd', null, value)))));
   tooltip.hidden = false;
   const target = anchor.getBoundingClientRect(), box = tooltip.getBoundingClientRect(), gap = 10;
   const room = document.documentElement.clientWidth;
@@ -149,7 +158,7 @@ function makeInteractive(marks, describe) {
     hideTooltip();
     light(mark.getAttribute('data-layer'), false);
   };
-  const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -marks.length, End: marks.length };
+  const steps = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -marks.length, End: marks.length};
   marks.forEach((mark, index) => {
     const [title, facts] = describe(index);
     mark.setAttribute('tabindex', index === 0 ? '0' : '-1');
@@ -170,7 +179,7 @@ function makeInteractive(marks, describe) {
   });
 }
 
-/* ---- Tables that sort and filter --------------------------------------------------------------------------------- */
+/* ---- Tables that sort and filter ------------------------------------------------------------------------------ */
 
 /* Missing values come last whichever way one sorts. */
 function compareValues(a, b, direction) {
@@ -184,81 +193,97 @@ const classOf = (column) => [column.text && 'words', column.minor && 'minor'].fi
 /* columns: {title, unit, value(row), show(row) -> text or node, text: true for words, heads: true for the row's name,
  * minor: true if narrow windows can do without, ascends: true if small values are sorted first, help}
  * rows: what the functions take; mark(tr, row) may dress a row. */
-function makeTable({ id, caption, columns, rows, words, mark, footer }) {
+function makeTable({id, caption, columns, rows, words, mark, footer}) {
   const body = element('tbody');
   const lines = rows.map((row) => {
-    const line = element('tr', null, columns.map((column) =>
-      element(column.heads ? 'th' : 'td', { class: classOf(column), scope: column.heads ? 'row' : null },
-        column.show(row))));
+    const line = element('tr', null,
+      columns.map((column) => element(column.heads ? 'th' : 'td',
+                    {class: classOf(column), scope: column.heads ? 'row' : null}, column.show(row))));
     mark?.(line, row);
-    return { row, line };
+    return {row, line};
   });
-  const heads = columns.map((column) => element('th', { scope: 'col', class: classOf(column) },
-    element('button', { type: 'button', title: column.help, onclick: () => sortBy(column) },
-      element('span', null, column.title), column.unit ? element('small', null, column.unit) : null)));
+  const heads = columns.map(
+    (column) => element('th', {scope: 'col', class: classOf(column)},
+      element('button', {type: 'button', title: column.help, onclick: () => sortBy(column)},
+        element('span', null, column.title), column.unit ? element('small', null, column.unit) : null)));
   let sorted = null, direction = 1;
 
   function sortBy(column) {
     direction = sorted === column ? -direction : column.text || column.ascends ? 1 : -1;
     sorted = column;
     heads.forEach((head, i) => {
-      if (columns[i] === column) head.setAttribute('aria-sort', direction > 0 ? 'ascending' : 'descending');
-      else head.removeAttribute('aria-sort');
+      if (columns[i] === column)
+        head.setAttribute('aria-sort', direction > 0 ? 'ascending' : 'descending');
+      else
+        head.removeAttribute('aria-sort');
     });
     lines.sort((a, b) => compareValues(column.value(a.row), column.value(b.row), direction));
-    body.append(...lines.map(({ line }) => line));
+    body.append(...lines.map(({line}) => line));
   }
 
-  const shown = element('output', { class: 'quiet' });
-  const field = element('input', { type: 'search', id: `${id}-filter`, autocomplete: 'off', oninput: filter });
+  const shown = element('output', {class: 'quiet'});
+  const field = element('input', {type: 'search', id: `${id}-filter`, autocomplete: 'off', oninput: filter});
   function filter() {
     const wanted = field.value.toLowerCase().split(/\s+/).filter(Boolean);
-    for (const { row, line } of lines) {
+    for (const {row, line} of lines) {
       const text = words(row).toLowerCase();
       line.hidden = !wanted.every((word) => text.includes(word));
     }
-    shown.textContent = `${lines.filter(({ line }) => !line.hidden).length} of ${lines.length}`;
+    shown.textContent = `${lines.filter(({line}) => !line.hidden).length} of ${lines.length}`;
   }
 
-  body.append(...lines.map(({ line }) => line));
+  body.append(...lines.map(({line}) => line));
   filter();
   return [
-    element('div', { class: 'tools' },
-      element('label', { for: `${id}-filter` }, 'Filter'), field, shown),
-    element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
-      element('table', { id }, element('caption', { class: 'unseen' }, caption),
+    element('div', {class: 'tools'},
+      element('label',
+        { for: `${id}-filter`
+        },
+        'Filter'),
+      field, shown),
+    element('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption},
+      element('table', {id}, element('caption', {class: 'unseen'}, caption),
         element('thead', null, element('tr', null, heads)), body,
         footer ? element('tfoot', null, element('tr', null, footer)) : null)),
   ];
 }
 
-/* ---- Warnings, context and command ------------------------------------------------------------------------------- */
+/* ---- Warnings, context and command ---------------------------------------------------------------------------- */
 
-const band = (kind, title, text) =>
-  element('p', { class: `band ${kind}`, role: 'note' }, element('strong', null, title), ' ', text);
+const band = (kind, title, text) => element(
+  'p', {class: `band ${kind}`, role: 'note'}, element('strong', null, title), ' ', text);
 
 /* What makes the numbers doubtful, or nothing. */
 function warnings() {
   const peaks = (measured.peaks_gflops ?? []).map(rate).join(', ');
   return [
     measured.interrupted && band('caution', 'Interrupted.', 'This is what had been measured until then.'),
-    measured.drifted && band('caution', 'The machine drifted.',
-      `The FMA peak moved by ${percent(measured.peak_spread_percent)}% during the run (${peaks} GFLOP/s): ` +
-      'it was not quiet, or its clock changed. Distrust small differences.'),
+    measured.drifted &&
+      band('caution', 'The machine drifted.',
+        `The FMA peak moved by ${percent(measured.peak_spread_percent)}% during the run (${peaks} GFLOP/s): ` +
+          'it was not quiet, or its clock changed. Distrust small differences.'),
   ];
 }
 
 /* Conditions in one line, which breaks between them and not within. */
-const listConditions = (conditions) => conditions.filter(Boolean)
-  .flatMap((text, i) => [i > 0 ? ' · ' : null, element('span', { class: 'unbroken' }, text)]).filter(Boolean);
+const listConditions = (conditions) =>
+  conditions.filter(Boolean)
+    .flatMap((text, i) => [i > 0 ? ' · ' : null, element('span', {class: 'unbroken'}, text)])
+    .filter(Boolean);
 
 /* "name: value" pairs as a list of definitions. */
-const definitions = (pairs) => element('dl', { class: 'facts' }, pairs
-  .filter(([, value]) => value !== null && value !== undefined && value !== '')
-  .map(([name, value]) => element('div', null, element('dt', null, name), element('dd', null, value))));
+const definitions = (pairs) => element('dl', {class: 'facts'},
+  pairs.filter(([, value]) => value !== null && value !== undefined && value !== '').map(([name,
+    value]) => element('div', null, element('dt', null, name), element('dd', null, value))));
 
 const CONTEXT_NAMES = {
-  cpu: 'CPU', cpus: 'CPUs', smt: 'SMT', isas: 'ISAs', openmp: 'OpenMP', skiplane: 'Skiplane', flags: 'kernel flags',
+  cpu: 'CPU',
+  cpus: 'CPUs',
+  smt: 'SMT',
+  isas: 'ISAs',
+  openmp: 'OpenMP',
+  skiplane: 'Skiplane',
+  flags: 'kernel flags',
 };
 const contextPairs = (context) =>
   Object.entries(context ?? {}).map(([key, value]) => [CONTEXT_NAMES[key] ?? key, String(value ?? NOTHING)]);
@@ -271,27 +296,28 @@ async function copyText(source, button) {
     window.getSelection().selectAllChildren(source);
     button.textContent = 'Selected';
   }
-  setTimeout(() => { button.textContent = 'Copy'; }, 2000);
+  setTimeout(() => {
+    button.textContent = 'Copy';
+  }, 2000);
 }
 
 function commandLine(command) {
   const code = element('code', null, command);
-  const button = element('button', { type: 'button', class: 'plain', onclick: () => copyText(code, button) }, 'Copy');
-  return element('div', { class: 'command' }, code, button);
+  const button = element('button', {type: 'button', class: 'plain', onclick: () => copyText(code, button)}, 'Copy');
+  return element('div', {class: 'command'}, code, button);
 }
 
 /* The page carries its data: hand them back as a file. */
 function saveData() {
-  const url = URL.createObjectURL(new Blob([JSON.stringify(measured, null, 2)], { type: 'application/json' }));
-  element('a', { href: url, download: 'skiplane.json' }).click();
+  const url = URL.createObjectURL(new Blob([JSON.stringify(measured, null, 2)], {type: 'application/json'}));
+  element('a', {href: url, download: 'skiplane.json'}).click();
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
 function fillConditions(extra) {
-  place('context').append(
-    measured.command ? commandLine(measured.command) : '',
+  place('context').append(measured.command ? commandLine(measured.command) : '',
     definitions([...extra, ...contextPairs(measured.context)]),
-    element('p', null, element('button', { type: 'button', class: 'plain', onclick: saveData }, 'Save the data (JSON)')));
+    element('p', null, element('button', {type: 'button', class: 'plain', onclick: saveData}, 'Save the data (JSON)')));
 }
 
 /* Fill the page part by part: what one cannot draw must not take the others away. */
@@ -301,7 +327,8 @@ function fillAll(...parts) {
       part();
     } catch (error) {
       console.error(part.name, error);
-      place('warnings').append(band('caution', 'A part of this page could not be drawn.', `${part.name}: ${error.message}`));
+      place('warnings')
+        .append(band('caution', 'A part of this page could not be drawn.', `${part.name}: ${error.message}`));
     }
   }
 }
