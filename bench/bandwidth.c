@@ -8,7 +8,7 @@
 #include "dispatch/status.h"
 
 enum { REPEATS = 8 };
-#define REPEAT_SECONDS 0.004 /* long beside the fork and join of threads */
+#define REPEAT_SECONDS 0.002 /* long beside the fork and join of threads */
 #define MOST_BYTES ((size_t)256 << 20)
 #define LEAST_BYTES ((size_t)64 << 20) /* of memory, where no cache is known */
 #define PART ((size_t)4096)            /* each thread's part is a multiple of it: no line belongs to two */
@@ -90,23 +90,21 @@ static double time_passes(const struct stream *s, size_t passes) {
 }
 
 /* Whatever disturbs a repeat makes it longer. */
-static double best_of(const struct stream *s, size_t passes, int repeats) {
+static double best_of_repeats(const struct stream *s, size_t passes) {
   double best = time_passes(s, passes);
-  for (int i = 1; i < repeats; i++) best = fmin(best, time_passes(s, passes));
+  for (int i = 1; i < REPEATS; i++) best = fmin(best, time_passes(s, passes));
   return best;
 }
 
-/* Double the passes until they take a measurable while, undisturbed. */
-static size_t calibrate(const struct stream *s) {
-  size_t passes = 1;
-  while (passes < (size_t)1 << 40 && best_of(s, passes, 3) < REPEAT_SECONDS) passes *= 2;
-  return passes;
-}
-
+/* Double the passes until even the best repeat takes a measurable while: on a busy machine one repeat tells nothing. */
 static void measure_level(struct stream s, struct sk_bandwidth *level) {
+  size_t passes = 1;
   s.part = level->bytes / (size_t)s.threads / sizeof(float);
-  const size_t passes = calibrate(&s);
-  const double best = best_of(&s, passes, REPEATS);
+  double best = best_of_repeats(&s, passes);
+  while (best < REPEAT_SECONDS && passes < (size_t)1 << 40) {
+    passes *= 2;
+    best = best_of_repeats(&s, passes);
+  }
   level->gbps = 1e-9 * (double)level->bytes * (double)passes / best;
 }
 
