@@ -53,13 +53,15 @@ static sk_status fail_unknown(const char *name) {
   for (size_t i = 0; i < names.count; i++) pointers[i] = names.texts[i];
   const char *nearest = sk_suggest(name, pointers, names.count);
   if (nearest) {
-    return sk_fail(SK_INVALID_ARGUMENT, "--backends: \"%s\": unknown backend, did you mean %s?",
-                   sk_quote_short(name).text, nearest);
+    sk_fail(SK_INVALID_ARGUMENT, "--backends: \"%s\": unknown backend, did you mean %s?", sk_quote_short(name).text,
+            nearest);
+  } else {
+    sk_fail(SK_INVALID_ARGUMENT,
+            "--backends: \"%s\": unknown backend, expected auto, an ISA, an algorithm, ISA/ALGORITHM or a peer "
+            "(skiplane compare --list)",
+            sk_quote_short(name).text);
   }
-  return sk_fail(SK_INVALID_ARGUMENT,
-                 "--backends: \"%s\": unknown backend, expected auto, an ISA, an algorithm, ISA/ALGORITHM or a peer "
-                 "(skiplane compare --list)",
-                 sk_quote_short(name).text);
+  return SK_INVALID_ARGUMENT; /* rather than what sk_fail returns: so that static analysis sees a failure */
 }
 
 /* ---- Finding ---------------------------------------------------------------------------------------------------- */
@@ -84,10 +86,12 @@ static bool parse_own(const char *name, sk_isa *isa, sk_algorithm *algorithm) {
 
 sk_status sk_contender_find(struct sk_contender *contender, const char *name) {
   *contender = (struct sk_contender){.own = sk_own_backend};
+  contender->backend = &contender->own;
   if (strlen(name) >= SK_BACKEND_NAME - 4) return fail_unknown(name); /* leaves room for "#12" */
   snprintf(contender->name, sizeof contender->name, "%s", name);
-  contender->backend = find_peer(name);
-  if (contender->backend) return SK_OK;
+  const struct sk_backend *peer = find_peer(name);
+  contender->backend = peer ? peer : &contender->own;
+  if (peer) return SK_OK;
   if (strcmp(name, "openblas") == 0) {
     contender->own.algorithm = SK_ALGORITHM_GEMM;
     contender->own.summary = "our network with every convolution by im2col and OpenBLAS";
@@ -95,7 +99,6 @@ sk_status sk_contender_find(struct sk_contender *contender, const char *name) {
     return fail_unknown(name);
   }
   contender->own.name = contender->name;
-  contender->backend = &contender->own;
   return SK_OK;
 }
 
@@ -211,7 +214,7 @@ static void print_backend(struct sk_table *table, const struct sk_conditions *co
 }
 
 sk_status sk_backends_print(const struct sk_conditions *conditions) {
-  static const struct sk_column columns[] = {{"backend", false}, {"version", false}, {"what it is", false}};
+  static const struct sk_column columns[] = {{"backend", false, 0}, {"version", false, 1}, {"what it is", false, 2}};
   struct sk_table table;
   struct names names;
   list_names(&names);

@@ -20,6 +20,7 @@
 #define MANY_SECONDS 20.0   /* for all of several, their preparation included */
 #define BLOCK_SECONDS 2e-3  /* of runs in a row: shorter times drown in the noise of the clock and of other's caches */
 #define WARM_SECONDS 30e-3
+#define PATIENCE_SECONDS 0.5 /* at least, for the rounds without which no verdict can be given */
 enum { LEAST_ROUNDS = 6, MOST_BLOCK = 4096, LONG_BLOCK = 2 };
 
 /* One backend on one target. */
@@ -240,7 +241,7 @@ static bool wants_more(const struct trial *trial) {
   const double now = sk_clock_seconds();
   if (trial->entry_count == 0 || sk_interrupted()) return false;
   if (wanted > 0) return trial->rounds < wanted;
-  const double patience = 2 * (trial->end - trial->start);
+  const double patience = fmax(2 * (trial->end - trial->start), PATIENCE_SECONDS);
   return now < trial->end || (trial->rounds < LEAST_ROUNDS && now < trial->start + patience) || trial->rounds == 0;
 }
 

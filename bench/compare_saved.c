@@ -160,6 +160,7 @@ struct value_text {
 
 static struct value_text print_value(const cJSON *value) {
   struct value_text out = {"missing"};
+  if (!value) return out;
   if (cJSON_IsString(value)) snprintf(out.text, sizeof out.text, "%s", sk_quote(value->valuestring).text);
   if (cJSON_IsNumber(value)) snprintf(out.text, sizeof out.text, "%.17g", value->valuedouble);
   if (cJSON_IsNull(value)) snprintf(out.text, sizeof out.text, "none");

@@ -57,6 +57,7 @@ static bool is_known(const struct sk_compare_subjects *subjects, const struct sk
   const sk_conv_shape *shape = &subjects->network.nodes[step->node].conv;
   for (size_t i = 0; i < subjects->count; i++) {
     const struct sk_graph *graph = &subjects->items[i].graph;
+    if (!graph->nodes) continue;
     const bool has_relu = graph->nodes[graph->count - 1].op == SK_NODE_RELU;
     if (has_relu == step->relu && memcmp(&graph->nodes[1].conv, shape, sizeof *shape) == 0) return true;
   }

@@ -1,5 +1,6 @@
 /* Convolution by its definition. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "reference/reference.h"
 
@@ -14,68 +15,84 @@ void sk_reference_conv_output_size(const sk_conv_shape *shape, size_t *out_heigh
                              shape->stride_width, shape->dilation_width);
 }
 
-/* Read a plane x[in_height][in_width] at a row and column of the padded input. */
-static double padded_input(const sk_conv_shape *shape, const double *plane, size_t row, size_t column) {
-  bool in_rows = row >= shape->pad_top && row < shape->pad_top + shape->in_height;
-  bool in_columns = column >= shape->pad_left && column < shape->pad_left + shape->in_width;
-  if (!in_rows || !in_columns) return 0;
-  return plane[(row - shape->pad_top) * shape->in_width + (column - shape->pad_left)];
-}
+/* An image with its zeros around it: [in_channels][height][width]. */
+struct padded_image {
+  size_t height, width;
+  double *data;
+};
 
-typedef struct weighted_sum {
-  double value;     /* sum of w * x */
-  double magnitude; /* sum of |w| * |x| */
-} weighted_sum;
-
-/* Add one channel's window to a sum. plane: [in_height][in_width]; kernel: [kernel_height][kernel_width]. */
-static void add_window(const sk_conv_shape *shape, const double *plane, const double *kernel, size_t i, size_t j,
-                       weighted_sum *sum) {
-  for (size_t r = 0; r < shape->kernel_height; r++) {
-    for (size_t s = 0; s < shape->kernel_width; s++) {
-      size_t row = i * shape->stride_height + r * shape->dilation_height;
-      size_t column = j * shape->stride_width + s * shape->dilation_width;
-      double x = padded_input(shape, plane, row, column);
-      double w = kernel[r * shape->kernel_width + s];
-      sum->value += w * x;
-      sum->magnitude += fabs(w) * fabs(x);
+static void pad_image(const sk_conv_shape *shape, const double *image, const struct padded_image *to) {
+  for (size_t c = 0; c < shape->in_channels; c++) {
+    for (size_t row = 0; row < to->height; row++) {
+      for (size_t column = 0; column < to->width; column++) {
+        const bool in_rows = row >= shape->pad_top && row < shape->pad_top + shape->in_height;
+        const bool in_columns = column >= shape->pad_left && column < shape->pad_left + shape->in_width;
+        const double *plane = image + c * shape->in_height * shape->in_width;
+        to->data[(c * to->height + row) * to->width + column] =
+            in_rows && in_columns ? plane[(row - shape->pad_top) * shape->in_width + (column - shape->pad_left)] : 0;
+      }
     }
   }
 }
 
-/* Compute one output. image: [in_channels][in_height][in_width]; weights: all of them. */
-static weighted_sum output_at(const sk_conv_shape *shape, const double *image, const double *weights, double bias,
-                              size_t k, size_t i, size_t j) {
-  size_t group_inputs = shape->in_channels / shape->groups;
-  size_t group_outputs = shape->out_channels / shape->groups;
-  size_t first_channel = k / group_outputs * group_inputs;
-  size_t plane_size = shape->in_height * shape->in_width;
-  size_t kernel_size = shape->kernel_height * shape->kernel_width;
+/* The sums of one output channel: [out_height][out_width]. */
+struct output_plane {
+  size_t height, width;
+  double *value;     /* sum of w * x */
+  double *magnitude; /* sum of |w| * |x|, or NULL */
+};
 
-  weighted_sum sum = {bias, fabs(bias)};
-  for (size_t c = 0; c < group_inputs; c++) {
-    const double *plane = image + (first_channel + c) * plane_size;
-    const double *kernel = weights + (k * group_inputs + c) * kernel_size;
-    add_window(shape, plane, kernel, i, j, &sum);
+/* Add w * x for one tap, which sees the input from row r and column s on. */
+static void add_tap(const sk_conv_shape *shape, const struct padded_image *x, const double *tap, double w,
+                    const struct output_plane *y) {
+  for (size_t i = 0; i < y->height; i++) {
+    const double *row = tap + i * shape->stride_height * x->width;
+    double *value = y->value + i * y->width;
+    for (size_t j = 0; j < y->width; j++) value[j] += w * row[j * shape->stride_width];
+    if (!y->magnitude) continue;
+    double *magnitude = y->magnitude + i * y->width;
+    for (size_t j = 0; j < y->width; j++) magnitude[j] += fabs(w) * fabs(row[j * shape->stride_width]);
   }
-  return sum;
+}
+
+/* Compute output channel k: each output adds up channels, kernel rows and kernel columns, in this order. */
+static void compute_plane(const sk_conv_shape *shape, const struct padded_image *x, const double *weights, double bias,
+                          size_t k, const struct output_plane *y) {
+  const size_t group_inputs = shape->in_channels / shape->groups;
+  const size_t group_outputs = shape->out_channels / shape->groups;
+  const double *w = weights + k * group_inputs * shape->kernel_height * shape->kernel_width;
+  for (size_t i = 0; i < y->height * y->width; i++) y->value[i] = bias;
+  for (size_t i = 0; y->magnitude && i < y->height * y->width; i++) y->magnitude[i] = fabs(bias);
+  for (size_t c = 0; c < group_inputs; c++) {
+    const double *plane = x->data + (k / group_outputs * group_inputs + c) * x->height * x->width;
+    for (size_t r = 0; r < shape->kernel_height; r++) {
+      for (size_t s = 0; s < shape->kernel_width; s++, w++) {
+        const size_t offset = r * shape->dilation_height * x->width + s * shape->dilation_width;
+        add_tap(shape, x, plane + offset, *w, y);
+      }
+    }
+  }
 }
 
 void sk_reference_conv(const sk_conv_shape *shape, const double *x, const double *weights, const double *bias,
                        double *y, double *magnitude) {
   size_t out_height, out_width;
   sk_reference_conv_output_size(shape, &out_height, &out_width);
-  size_t image_size = shape->in_channels * shape->in_height * shape->in_width;
+  const size_t in_size = shape->in_channels * shape->in_height * shape->in_width;
+  const size_t out_size = out_height * out_width;
+  struct padded_image padded = {.height = shape->pad_top + shape->in_height + shape->pad_bottom,
+                                .width = shape->pad_left + shape->in_width + shape->pad_right};
+  padded.data = calloc(shape->in_channels * padded.height, padded.width * sizeof(double));
+  if (!padded.data) abort(); /* the reference is for tests and measuring; it has no errors to return */
 
   for (size_t n = 0; n < shape->batch; n++) {
+    pad_image(shape, x + n * in_size, &padded);
+#pragma omp parallel for schedule(static)
     for (size_t k = 0; k < shape->out_channels; k++) {
-      for (size_t i = 0; i < out_height; i++) {
-        for (size_t j = 0; j < out_width; j++) {
-          size_t at = ((n * shape->out_channels + k) * out_height + i) * out_width + j;
-          weighted_sum sum = output_at(shape, x + n * image_size, weights, bias ? bias[k] : 0, k, i, j);
-          y[at] = sum.value;
-          if (magnitude) magnitude[at] = sum.magnitude;
-        }
-      }
+      const size_t at = (n * shape->out_channels + k) * out_size;
+      const struct output_plane plane = {out_height, out_width, y + at, magnitude ? magnitude + at : NULL};
+      compute_plane(shape, &padded, weights, bias ? bias[k] : 0, k, &plane);
     }
   }
+  free(padded.data);
 }
