@@ -51,6 +51,7 @@ struct sk_compare {
   struct sk_cpu_list all_cpus; /* that this process may use */
   double peaks[SK_COMPARE_PEAKS];
   size_t peak_count;
+  long preemptions; /* how often the system took the CPU away during rounds; of this process, not of peers' */
   struct sk_context context;
   struct sk_command_line command;
   struct sk_date date;

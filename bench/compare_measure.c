@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <sys/resource.h>
+
 #include "bench/clock.h"
 #include "bench/compare.h"
 #include "bench/interrupt.h"
@@ -253,8 +255,16 @@ static bool is_halfway(const struct trial *trial, bool is_only) {
   return wanted > 0 ? 2 * trial->rounds >= wanted : 2 * sk_clock_seconds() > trial->start + trial->end;
 }
 
+/* So many times has the system taken the CPU away from this process. */
+static long count_preemptions(void) {
+  struct rusage usage = {0};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_nivcsw;
+}
+
 static sk_status run_rounds(struct trial *trial, bool is_only) {
   struct session *session = trial->session;
+  const long before = count_preemptions();
   trial->start = sk_clock_seconds();
   trial->end = fmax(trial->end, trial->start + 0.1);
   while (wants_more(trial)) {
@@ -265,6 +275,7 @@ static sk_status run_rounds(struct trial *trial, bool is_only) {
     sk_progress_update(&session->progress, trial->task.name, (size_t)(sk_clock_seconds() - session->start),
                        (size_t)(session->end - session->start));
   }
+  session->compare->preemptions += count_preemptions() - before;
   return SK_OK;
 }
 

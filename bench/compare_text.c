@@ -140,6 +140,13 @@ static void print_reasons(const struct sk_compare *c) {
   }
 }
 
+/* A run longer than the system's time slice meets another process more often than a short one: that bends ratios. */
+static void print_preemptions(const struct sk_compare *c) {
+  if (c->preemptions == 0) return;
+  printf("noise    the system took the CPU away %ld times; %s\n", c->preemptions,
+         "long runs suffer from that more than short ones");
+}
+
 static void print_peak(const struct sk_compare *c) {
   printf("peak     %.1f GFLOP/s of FMA, %s, %d thread%s;", sk_compare_peak(c), c->isa, c->threads,
          c->threads == 1 ? "" : "s");
@@ -193,6 +200,7 @@ sk_status sk_compare_print(const struct sk_compare *c) {
   putchar('\n');
   print_reasons(c);
   if (c->peak_count > 0) print_peak(c);
+  print_preemptions(c);
   print_method(c);
   if (c->interrupted) printf("         interrupted: this is what had been measured by then\n");
   return SK_OK;
