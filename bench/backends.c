@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "bench/peers/peers.h"
-#include "bench/suggest.h"
 #include "bench/terminal.h"
 #include "dispatch/status.h"
+#include "resnet/suggest.h"
 
 const struct sk_backend *const sk_peers[] = {&sk_peer_onednn,   &sk_peer_xnnpack, &sk_peer_onnxruntime,
                                              &sk_peer_openvino, &sk_peer_pytorch, &sk_peer_mnn,
@@ -211,7 +211,7 @@ static void print_backend(struct sk_table *table, const struct sk_conditions *co
 }
 
 sk_status sk_backends_print(const struct sk_conditions *conditions) {
-  static const struct sk_column columns[] = {{"backend", false}, {"version", false}, {"what it is", false}};
+  static const struct sk_column columns[] = {{"backend", false, 0}, {"version", false, 1}, {"what it is", false, 0}};
   struct sk_table table;
   struct names names;
   list_names(&names);

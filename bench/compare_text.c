@@ -67,9 +67,10 @@ static void add_row(struct sk_table *table, const struct sk_compare *c, size_t c
 
 static sk_status print_results(const struct sk_compare *c, const struct sk_compare_result *results) {
   static const struct sk_column columns[] = {
-      {"backend", false},  {"ms", true},        {"low", true},      {"high", true},     {"ratio", true},
-      {"low", true},       {"high", true},      {"p", true},        {"verdict", false}, {"GFLOP/s", true},
-      {"% of peak", true}, {"max error", true}, {"L2 error", true}, {"version", false},
+      {"backend", false, 0}, {"ms", true, 0},       {"low", true, 4},       {"high", true, 4},
+      {"ratio", true, 0},    {"low", true, 1},      {"high", true, 1},      {"p", true, 3},
+      {"verdict", false, 0}, {"GFLOP/s", true, 2},  {"% of peak", true, 5}, {"max error", true, 2},
+      {"L2 error", true, 6}, {"version", false, 7},
   };
   struct sk_table table;
   sk_table_begin(&table, columns, sizeof columns / sizeof columns[0]);
@@ -108,9 +109,9 @@ static void add_total(struct sk_table *table, const struct sk_compare *c) {
 }
 
 static sk_status print_matrix(const struct sk_compare *c) {
-  struct sk_column columns[2 + SK_BACKENDS_MOST] = {{"target", false}, {"shape", false}};
+  struct sk_column columns[2 + SK_BACKENDS_MOST] = {{"target", false, 0}, {"shape", false, 1}};
   struct sk_table table;
-  for (size_t i = 0; i < c->column_count; i++) columns[2 + i] = (struct sk_column){c->columns[i].name, false};
+  for (size_t i = 0; i < c->column_count; i++) columns[2 + i] = (struct sk_column){c->columns[i].name, false, 0};
   sk_table_begin(&table, columns, 2 + c->column_count);
   for (size_t row = 0; row < c->target_count; row++) {
     const struct sk_compare_target *target = &c->targets[row];

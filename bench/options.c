@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "bench/affinity.h"
-#include "bench/suggest.h"
 #include "dispatch/status.h"
+#include "resnet/suggest.h"
 #include "resnet/text.h"
 
 /* ---- Errors --------------------------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "bench/commands.h"
-#include "bench/suggest.h"
+#include "resnet/suggest.h"
 #include "resnet/text.h"
 
 #define ENGINE (SK_ACCEPT(THREADS) | SK_ACCEPT(ISA) | SK_ACCEPT(ALGO) | SK_ACCEPT(SIZE) | SK_ACCEPT(RESNET_V1))
