@@ -232,7 +232,7 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
     [SK_OPTION_MODEL] = {"model", 'm', "NAME", "the network; 'skiplane models' lists them", false},
     [SK_OPTION_WEIGHTS] = {"weights", 'w', "FILE", "its weights: safetensors with torchvision, timm or CIFAR names",
                            false},
-    [SK_OPTION_BATCH] = {"batch", 'b', "N", "images per run [1]", false},
+    [SK_OPTION_BATCH] = {"batch", 'b', "N", "images per run [1; of a file of shapes, its own]", false},
     [SK_OPTION_THREADS] = {"threads", 't', "N", "threads [as many as OpenMP gives]", false},
     [SK_OPTION_ISA] = {"isa", 0, "NAME", "auto, generic, avx2, avx512, neon [SKIPLANE_ISA, or the best there is]",
                        false},
@@ -251,8 +251,8 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
                          false},
     [SK_OPTION_OUTPUT] = {"output", 'o', "PATH", "where the result goes", false},
     [SK_OPTION_CLASSES] = {"classes", 0, "N", "number of classes [the network's own]", false},
-    [SK_OPTION_SEED] = {"seed", 's', "N", "of the random numbers [1]", false},
-    [SK_OPTION_RUNS] = {"runs", 'n', "N", "timed runs of either kind [as many as fit in some 5 seconds]", false},
+    [SK_OPTION_SEED] = {"seed", 's', "N", "of the random numbers: weights, inputs, order [1]", false},
+    [SK_OPTION_RUNS] = {"runs", 'n', "N", "timed runs, or rounds of compare [as many as the time allows]", false},
     [SK_OPTION_FILTER] = {"filter", 'f', "REGEX", "only cases whose names match (POSIX extended)", false},
     [SK_OPTION_EXHAUSTIVE] = {"exhaustive", 0, NULL, "all combinations of parameters: minutes, not seconds", false},
     [SK_OPTION_JSON] = {"json", 'j', "FILE", "write JSON, to stdout unless FILE is given", true},
@@ -260,19 +260,27 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
     [SK_OPTION_HTML] = {"html", 0, "FILE", "write a page with plots that needs no network", false},
     [SK_OPTION_TRACE] = {"trace", 0, "FILE", "write a Chrome trace, which Perfetto opens", false},
     [SK_OPTION_SAVE] = {"save", 0, "NAME", "keep the run as NAME.json, for 'skiplane compare NAME1 NAME2'", false},
-    [SK_OPTION_DURATION] = {"duration", 'd', "SECONDS", "how long to measure; longer gives narrower intervals", false},
-    [SK_OPTION_SCENARIO] = {"scenario", 0, "NAME", "MLPerf's single-stream or offline", false},
+    [SK_OPTION_DURATION] = {"duration", 'd', "SECONDS",
+                            "how long to measure; longer gives narrower intervals\n"
+                            "[profile: 5; its scenario: 10; compare: 10, or 20 for\nseveral targets]",
+                            false},
+    [SK_OPTION_SCENARIO] =
+        {"scenario", 0, "NAME",
+         "run MLPerf's, too, for --duration: single-stream (one\nimage after another) or offline (batches)", false},
     [SK_OPTION_CPUS] = {"cpus", 0, "LIST",
                         "pin thread i to the i-th of these, such as 0-3,8; none: do not pin\n"
                         "[one CPU of each core, in order]",
                         false},
-    [SK_OPTION_BACKENDS] = {"backends", 0, "LIST", "what to compare, separated by commas; the first is the base",
+    [SK_OPTION_BACKENDS] = {"backends", 0, "LIST",
+                            "what to compare, separated by commas; the first is the\nbase, of which the others' times "
+                            "are ratios [auto and\nevery library that is there]",
                             false},
-    [SK_OPTION_PER_LAYER] = {"per-layer", 0, NULL, "compare each distinct convolution instead of the whole", false},
-    [SK_OPTION_THRESHOLD] = {"threshold", 0, "PERCENT", "differences below it are called equal [3%]", false},
-    [SK_OPTION_FAIL_OVER] = {"fail-over", 0, "PERCENT", "exit with 3 if something is slower by more than that", false},
-    [SK_OPTION_FORCE] = {"force", 0, NULL, "compare saved runs of different machines, flags or threads", false},
-    [SK_OPTION_LIST] = {"list", 0, NULL, "list the backends, and why those that are missing are", false},
+    [SK_OPTION_PER_LAYER] = {"per-layer", 0, NULL, "compare each distinct convolution of the network", false},
+    [SK_OPTION_THRESHOLD] = {"threshold", 0, "PERCENT", "call differences below that equal [3%]", false},
+    [SK_OPTION_FAIL_OVER] = {"fail-over", 0, "PERCENT",
+                             "exit with 3 if something is slower than the base by more,\nor wrong", false},
+    [SK_OPTION_FORCE] = {"force", 0, NULL, "compare saved runs whose machine, flags or threads differ", false},
+    [SK_OPTION_LIST] = {"list", 0, NULL, "list the backends, and what the missing ones lack", false},
     [SK_OPTION_SHAPES] = {"shapes", 0, NULL, "print the distinct convolutions as a file of shapes", false},
 };
 
@@ -493,7 +501,7 @@ void sk_options_free(struct sk_options *options) {
 
 /* ---- Help ------------------------------------------------------------------------------------------------------- */
 
-enum { HELP_COLUMN = 24 };
+enum { HELP_COLUMN = 26, EXAMPLE_INDENT = 6 };
 
 /* Print one option: "  -b, --batch N           images per run [1]"; further lines of its help are indented. */
 static void print_option(const struct option_entry *entry) {
@@ -510,6 +518,15 @@ static void print_option(const struct option_entry *entry) {
   putchar('\n');
 }
 
+static void print_examples(const struct sk_command *command) {
+  printf("\nExamples:\n");
+  for (size_t i = 0; i < SK_EXAMPLES && command->examples[i].arguments; i++) {
+    const struct sk_example *example = &command->examples[i];
+    printf("  skiplane %s%s%s\n%*s%s\n", command->name, *example->arguments ? " " : "", example->arguments,
+           EXAMPLE_INDENT, "", example->meaning);
+  }
+}
+
 void sk_options_help(const struct sk_command *command) {
   const struct option_entry help = {"help", 'h', NULL, "print this", false};
   printf("usage: skiplane %s%s%s\n\n%s\n", command->name, *command->usage ? " " : "", command->usage, command->summary);
@@ -519,49 +536,78 @@ void sk_options_help(const struct sk_command *command) {
     if (command->accepts & UINT64_C(1) << i) print_option(&entries[i]);
   }
   print_option(&help);
+  print_examples(command);
 }
 
 /* ---- The man page ----------------------------------------------------------------------------------------------- */
 
-/* Print text as roff reads it: no hyphen that may become a dash, no control line by accident. */
-static void put_roff(const char *text) {
-  bool starts_line = true;
-  for (; *text; text++) {
-    if (starts_line && (*text == '.' || *text == '\'')) fputs("\\&", stdout);
-    starts_line = *text == '\n';
-    if (*text == '-' || *text == '\\') {
-      fputs(*text == '-' ? "\\-" : "\\e", stdout);
+enum { ROFF_WIDTH = 76 };
+
+static size_t roff_length(const char *word, size_t length) {
+  size_t taken = length;
+  for (size_t i = 0; i < length; i++) taken += word[i] == '-' || word[i] == '\\';
+  return taken;
+}
+
+static void put_roff_word(const char *word, size_t length, bool starts_line) {
+  if (starts_line && (*word == '.' || *word == '\'')) fputs("\\&", stdout);
+  for (size_t i = 0; i < length; i++) {
+    if (word[i] == '-' || word[i] == '\\') {
+      fputs(word[i] == '-' ? "\\-" : "\\e", stdout);
     } else {
-      putchar(*text);
+      putchar(word[i]);
     }
   }
+}
+
+/* Print text as roff reads it: no hyphen that becomes a dash, no control line by accident, no overlong line. Lines end
+ * with `end`; the first begins at a column. */
+static void put_roff_words(const char *text, size_t column, const char *end) {
+  while (*(text += strspn(text, " \n"))) {
+    const size_t length = strcspn(text, " \n");
+    const size_t taken = roff_length(text, length);
+    const bool fits = column + 1 + taken <= ROFF_WIDTH;
+    if (column > 0) fputs(fits ? " " : end, stdout);
+    if (!fits) column = 0;
+    put_roff_word(text, length, column == 0);
+    column += (column > 0) + taken;
+    text += length;
+  }
+}
+
+static void put_roff(const char *text) {
+  put_roff_words(text, 0, "\n");
+  putchar('\n');
 }
 
 static void put_roff_option(const struct option_entry *entry) {
   printf(".TP\n\\fB");
   if (entry->letter) printf("\\-%c\\fR, \\fB", entry->letter);
   fputs("\\-\\-", stdout);
-  put_roff(entry->name);
+  put_roff_word(entry->name, strlen(entry->name), false);
   printf("\\fR%s", entry->optional ? "[=" : entry->argument ? " " : "");
   if (entry->argument) printf("\\fI%s\\fR%s", entry->argument, entry->optional ? "]" : "");
   putchar('\n');
   put_roff(entry->help);
-  putchar('\n');
 }
 
 void sk_options_manual(const struct sk_command *command) {
-  printf(".SS skiplane %s ", command->name);
+  printf(".SS %s\n\\fBskiplane %s\\fR\n", command->name, command->name);
   put_roff(command->usage);
-  putchar('\n');
+  fputs(".PP\n", stdout);
   put_roff(command->summary);
-  putchar('\n');
-  if (command->details) {
-    fputs(".PP\n", stdout);
-    put_roff(command->details);
-    putchar('\n');
-  }
+  if (command->details) put_roff(command->details);
   for (int i = 0; i < SK_OPTION_COUNT; i++) {
     if (command->accepts & UINT64_C(1) << i) put_roff_option(&entries[i]);
+  }
+}
+
+void sk_options_manual_examples(const struct sk_command *command) {
+  for (size_t i = 0; i < SK_EXAMPLES && command->examples[i].arguments; i++) {
+    const int column = printf(".TP\n\\fBskiplane %s", command->name);
+    put_roff_words(command->examples[i].arguments, (size_t)column, " \\\n"); /* joined: a tag is one line */
+    fputs("\\fR\n", stdout);
+    put_roff(command->examples[i].meaning);
   }
 }
 
