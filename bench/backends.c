@@ -210,6 +210,12 @@ static void print_backend(struct sk_table *table, const struct sk_conditions *co
   if (!is_missing && backend->stop) backend->stop(contender.instance);
 }
 
+void sk_backends_complete(void) {
+  struct names names;
+  list_names(&names);
+  for (size_t i = 0; i < names.count; i++) printf("%s ", names.texts[i]);
+}
+
 sk_status sk_backends_print(const struct sk_conditions *conditions) {
   static const struct sk_column columns[] = {{"backend", false, 0}, {"version", false, 1}, {"what it is", false, 0}};
   struct sk_table table;

@@ -613,31 +613,68 @@ void sk_options_manual_examples(const struct sk_command *command) {
 
 /* ---- Completion ------------------------------------------------------------------------------------------------- */
 
+/* What completes an option's value. */
+enum completion { COMPLETION_NONE, COMPLETION_WORDS, COMPLETION_MODELS, COMPLETION_BACKENDS, COMPLETION_FILES };
+
+static enum completion completion_of(enum sk_option option) {
+  switch ((int)option) {
+    case SK_OPTION_ISA:
+    case SK_OPTION_ALGO:
+    case SK_OPTION_SCENARIO: return COMPLETION_WORDS;
+    case SK_OPTION_MODEL: return COMPLETION_MODELS;
+    case SK_OPTION_BACKENDS: return COMPLETION_BACKENDS;
+    case SK_OPTION_WEIGHTS:
+    case SK_OPTION_LABELS:
+    case SK_OPTION_LOGITS:
+    case SK_OPTION_OUTPUT:
+    case SK_OPTION_JSON:
+    case SK_OPTION_CSV:
+    case SK_OPTION_HTML:
+    case SK_OPTION_TRACE:
+    case SK_OPTION_SAVE: return COMPLETION_FILES;
+    default: return COMPLETION_NONE;
+  }
+}
+
 /* Print the words that an option's value may be. */
 static void put_values(enum sk_option option) {
   const bool isa = option == SK_OPTION_ISA;
   const bool algorithm = option == SK_OPTION_ALGO;
   const char *const *words = isa ? isa_words : algorithm ? algorithm_words : scenario_words;
   const size_t count = isa ? ISA_WORDS : algorithm ? ALGORITHM_WORDS : SCENARIO_WORDS;
+  printf("values='");
   for (size_t i = 0; i < count; i++) printf("%s ", words[i]);
+  putchar('\'');
 }
 
+static void put_completion(enum sk_option option) {
+  switch (completion_of(option)) {
+    case COMPLETION_NONE: break;
+    case COMPLETION_WORDS: put_values(option); break;
+    case COMPLETION_MODELS: printf("values=$models"); break;
+    case COMPLETION_BACKENDS: printf("values=$backends list=1"); break;
+    case COMPLETION_FILES: printf("files=('*')"); break;
+  }
+}
+
+/* An argument that may be missing is joined to its option; any other may be, or follow. */
 void sk_options_complete_values(void) {
-  static const enum sk_option listed[] = {SK_OPTION_ISA, SK_OPTION_ALGO, SK_OPTION_SCENARIO};
-  for (size_t i = 0; i < sizeof listed / sizeof listed[0]; i++) {
-    const struct option_entry *entry = &entries[listed[i]];
-    printf("    --%s", entry->name);
-    if (entry->letter) printf("|-%c", entry->letter);
-    printf(") values=\"");
-    put_values(listed[i]);
-    printf("\" ;;\n");
+  for (int i = 0; i < SK_OPTION_COUNT; i++) {
+    const struct option_entry *entry = &entries[i];
+    if (!entry->argument) continue;
+    printf("    --%s=", entry->name);
+    if (!entry->optional) printf("|--%s", entry->name);
+    if (!entry->optional && entry->letter) printf("|-%c", entry->letter);
+    printf(") ");
+    put_completion((enum sk_option)i);
+    printf(" ;;\n");
   }
 }
 
 void sk_options_complete(const struct sk_command *command) {
-  printf("    %s) options=\"", command->name);
+  printf("    %s) options='", command->name);
   for (int i = 0; i < SK_OPTION_COUNT; i++) {
     if (command->accepts & UINT64_C(1) << i) printf("--%s ", entries[i].name);
   }
-  printf("--help\" ;;\n");
+  printf("--help' ;;\n");
 }

@@ -123,7 +123,7 @@ void sk_options_help(const struct sk_command *command);
 void sk_options_manual(const struct sk_command *command);
 void sk_options_manual_examples(const struct sk_command *command);
 
-/* Print the branches of the completion's `case`: a command's options, and the values of options that have a few. */
+/* Print branches of the completion's two `case`: a command's options; what completes each option's value. */
 void sk_options_complete(const struct sk_command *command);
 void sk_options_complete_values(void);
 

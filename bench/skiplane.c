@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/backends.h"
 #include "bench/commands.h"
 #include "resnet/suggest.h"
 #include "resnet/text.h"
@@ -159,7 +160,7 @@ static void print_environment(void) {
 /* skiplane help --man: the man page, for the Makefile. */
 static void print_manual(void) {
   printf(
-      ".TH SKIPLANE 1 %s \"skiplane %s\" \"User Commands\"\n"
+      ".TH SKIPLANE 1 %s \"skiplane %s\" \"User Commands\"\n.nh\n.ad l\n"
       ".SH NAME\nskiplane \\- run, measure and check SIMD kernels for residual networks\n"
       ".SH SYNOPSIS\n.B skiplane\n.I COMMAND\n[\\fIOPTION\\fR...]\n.SH COMMANDS\n",
       SK_BUILD_DATE, sk_version());
@@ -170,26 +171,54 @@ static void print_manual(void) {
   printf(".SH SEE ALSO\n.BR skiplane\\-bench (1)\n");
 }
 
+static void print_names(void) {
+  sk_model_info model;
+  printf("  local commands='");
+  for (size_t i = 0; i < COMMANDS; i++) printf("%s ", commands[i].name);
+  printf("help --help --version'\n  local models='");
+  for (size_t i = 0; i < sk_model_count() && !sk_model_at(i, &model); i++) printf("%s ", model.name);
+  printf("'\n  local backends='");
+  sk_backends_complete();
+  printf("'\n");
+}
+
 /* skiplane help --completion: the completion for bash, likewise. */
 static void print_completion(void) {
-  sk_model_info model;
   printf(
       "# bash completion for skiplane, printed by 'skiplane help --completion'\n_skiplane() {\n"
-      "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} options='' values='' models='");
-  for (size_t i = 0; i < sk_model_count() && !sk_model_at(i, &model); i++) printf("%s ", model.name);
+      "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}\n"
+      "  local options='' values='' list=0 prefix='' pattern files=()\n");
+  print_names();
   printf(
-      "'\n  [ \"$word\" != = ] || word=''\n"
-      "  [ \"$before\" != = ] || before=${COMP_WORDS[COMP_CWORD - 2]} # --option=value is three words\n  if [ "
-      "\"$COMP_CWORD\" = 1 ] || [ \"$before\" = help ]; then\n    values='");
-  for (size_t i = 0; i < COMMANDS; i++) printf("%s ", commands[i].name);
-  printf("help --help --version'\n  else case $before in\n    --model|-m|profile|weights|compare) values=$models ;;\n");
-  sk_options_complete_values();
-  printf("  esac; fi\n  case ${COMP_WORDS[1]} in\n");
+      "  # --option=value is three words\n"
+      "  if [ \"$word\" = = ]; then word='' before+='='\n"
+      "  elif [ \"$before\" = = ]; then before=${COMP_WORDS[COMP_CWORD - 2]}=; fi\n"
+      "  if [ \"$COMP_CWORD\" = 1 ]; then command=skiplane; fi\n"
+      "  case $command in\n");
   for (size_t i = 0; i < COMMANDS; i++) sk_options_complete(&commands[i]);
+  printf("  esac\n  case $before in\n");
+  sk_options_complete_values();
   printf(
-      "  esac\n  case $word in -*) values=\"$options\" ;; esac\n"
-      "  mapfile -t COMPREPLY < <(compgen -W \"$values\" -- \"$word\")\n}\n"
-      "complete -o default -F _skiplane skiplane\n");
+      "    *) case $command in # no value of an option\n"
+      "      skiplane|help) values=$commands ;;\n"
+      "      profile|weights) values=$models ;;\n"
+      "      compare) values=$models files=('*.json' '*.shapes') ;;\n"
+      "      classify|layers) files=('*') ;;\n"
+      "    esac\n"
+      "    case $word in -*) [ -z \"$options\" ] || values=$options files=() ;; esac ;;\n"
+      "  esac\n"
+      "  case $command$before in layers--output=|layers--output|layers-o) files=('*/') ;; esac # folders only\n"
+      "  if [ $list = 1 ]; then # separated by commas: the last one is completed\n"
+      "    case $word in *,*) prefix=${word%%,*}, word=${word##*,} ;; esac\n"
+      "    compopt -o nospace 2>/dev/null\n"
+      "  fi\n"
+      "  mapfile -t COMPREPLY < <(compgen -P \"$prefix\" -W \"$values\" -- \"$word\")\n"
+      "  [ ${#files[@]} = 0 ] || compopt -o filenames 2>/dev/null\n"
+      "  for pattern in \"${files[@]}\"; do # and the folders that they may be in\n"
+      "    mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -d -- \"$word\"; compgen -f -X \"!$pattern\" -- "
+      "\"$word\")\n"
+      "  done\n}\n"
+      "complete -F _skiplane skiplane\n");
 }
 
 static const struct sk_command *find_command(const char *name) {
