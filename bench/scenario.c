@@ -10,8 +10,8 @@ const char *sk_scenario_name(enum sk_scenario scenario) {
 }
 
 /* One query after another until the time is over; sets how long they took. */
-static sk_status run_queries(struct sk_samples *latencies, const struct sk_trial *trial, double limit,
-                             double *elapsed) {
+static sk_status run_queries(struct sk_samples *latencies, enum sk_scenario scenario, const struct sk_trial *trial,
+                             double limit, double *elapsed) {
   struct sk_progress progress;
   sk_status status = SK_OK;
   const double start = sk_clock_seconds();
@@ -23,7 +23,7 @@ static sk_status run_queries(struct sk_samples *latencies, const struct sk_trial
       status = sk_fail(SK_OUT_OF_MEMORY, "out of memory for the latencies of %zu queries", latencies->count + 1);
     }
     *elapsed = sk_clock_seconds() - start;
-    sk_progress_update(&progress, "seconds of the scenario", (size_t)*elapsed, (size_t)limit);
+    sk_progress_time(&progress, sk_scenario_name(scenario), *elapsed, limit);
   }
   sk_progress_end(&progress);
   return status;
@@ -46,7 +46,7 @@ sk_status sk_scenario_run(struct sk_scenario_result *result, enum sk_scenario sc
   struct sk_samples latencies = {0};
   *result = (struct sk_scenario_result){.scenario = scenario};
   if (scenario == SK_SCENARIO_NONE) return SK_OK;
-  const sk_status status = run_queries(&latencies, trial, seconds, &result->seconds);
+  const sk_status status = run_queries(&latencies, scenario, trial, seconds, &result->seconds);
   if (!status && latencies.count > 0) summarise(result, &latencies, trial->info.batch);
   sk_samples_free(&latencies);
   return status;
