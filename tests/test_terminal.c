@@ -39,11 +39,11 @@ Test(terminal, drops_what_matters_least_until_it_fits) {
   assert_prints(0, whole);
   assert_prints(38, whole);
   assert_prints(37, "name               ms  share\nlayer3.22.conv2  1.25    3.5\ntoo narrow for: shape\n");
-  assert_prints(27, "name               ms\nlayer3.22.conv2  1.25\ntoo narrow for: shape, share\n");
+  assert_prints(27, "name               ms\nlayer3.22.conv2  1.25\ntoo narrow for: shape,\n  share\n");
 }
 
 Test(terminal, shortens_words_last_and_never_numbers) {
-  assert_prints(20, "name              ms\nlayer3...conv2  1.25\ntoo narrow for: shape, share\n");
+  assert_prints(20, "name              ms\nlayer3...conv2  1.25\ntoo narrow for:\n  shape, share\n");
 }
 
 Test(terminal, colours_only_where_the_screen_has_them) {
