@@ -21,6 +21,7 @@ Test(suggest, counts_insertions_deletions_replacements_and_swaps) {
 Test(suggest, takes_upper_case_for_lower) {
   assert_suggests("ResNet152", "resnet152");
   assert_suggests("AVX2", "avx2");
+  assert_suggests("ResNet-50", "resnet50");
 }
 
 Test(suggest, the_beginning_of_a_name_stands_for_it) {
