@@ -146,12 +146,15 @@ $(BUILD)/symbols.txt: include/skiplane.h $(config)
 $(BUILD)/symbols.map: $(BUILD)/symbols.txt
 	$(Q){ echo 'SKIPLANE_0 {'; echo 'global:'; sed 's/$$/;/' $<; echo 'local: *;'; echo '};'; } >$@
 
-# What `git describe` says of the tree, and how kernels are compiled; the file changes only when that does.
+# What `git describe` says of the tree, its date, and how kernels are compiled; the file changes only when that does.
+# Without git the date is that of the newest file that every release changes.
 $(BUILD)/revision.h: FORCE
 	$(Q)mkdir -p $(@D) && { printf '#define SK_BUILD_REVISION "%s"\n' "$$(git describe --always --dirty 2>/dev/null || echo unknown)"; \
+	  printf '#define SK_BUILD_DATE "%s"\n' "$$(TZ=UTC git log -1 --date=format-local:%F --format=%cd 2>/dev/null || \
+	    date -u -r CHANGELOG.md +%F)"; \
 	  printf '#define SK_KERNEL_FLAGS "%s"\n' '$(subst ",\",$(strip $(CPPFLAGS) $(kernel_flags)))'; } >$@.new && \
 	  if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
-$(BUILD)/bench/context.o: $(BUILD)/revision.h
+$(BUILD)/bench/context.o $(BUILD)/bench/skiplane.o: $(BUILD)/revision.h
 
 # The compiler's dependencies do not name what the assembler includes.
 $(BUILD)/bench/embedded.o: $(shell sed -n 's/^SK_EMBEDDED(.*"\(.*\)").*/\1/p' bench/embedded.def)

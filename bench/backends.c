@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "bench/peers/peers.h"
-#include "bench/suggest.h"
 #include "bench/terminal.h"
 #include "dispatch/status.h"
+#include "resnet/suggest.h"
 
 const struct sk_backend *const sk_peers[] = {&sk_peer_onednn,   &sk_peer_xnnpack, &sk_peer_onnxruntime,
                                              &sk_peer_openvino, &sk_peer_pytorch, &sk_peer_mnn,
@@ -213,8 +213,14 @@ static void print_backend(struct sk_table *table, const struct sk_conditions *co
   if (!is_missing && backend->stop) backend->stop(contender.instance);
 }
 
+void sk_backends_complete(void) {
+  struct names names;
+  list_names(&names);
+  for (size_t i = 0; i < names.count; i++) printf("%s ", names.texts[i]);
+}
+
 sk_status sk_backends_print(const struct sk_conditions *conditions) {
-  static const struct sk_column columns[] = {{"backend", false, 0}, {"version", false, 1}, {"what it is", false, 2}};
+  static const struct sk_column columns[] = {{"backend", false, 0}, {"version", false, 1}, {"what it is", false, 0}};
   struct sk_table table;
   struct names names;
   list_names(&names);

@@ -43,4 +43,7 @@ void sk_contenders_stop(struct sk_contenders *contenders);
 /* Print every backend that can be named, with its version or what it lacks. Errors: SK_OUT_OF_MEMORY. */
 sk_status sk_backends_print(const struct sk_conditions *conditions);
 
+/* Print the names of all backends, a blank behind each. */
+void sk_backends_complete(void);
+
 #endif

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/suggest.h"
+#include "resnet/suggest.h"
 #include "resnet/text.h"
 
 enum { MAXIMUM_BATCH = 65536, MAXIMUM_THREADS = 1024 };

@@ -48,8 +48,7 @@ static sk_status find_nodes(const struct sk_runner *runner, const struct sk_opti
   for (size_t i = 0; !status && i < options->layer_count; i++) {
     outputs[i].node = sk_graph_find(&runner->graph, options->layers[i]);
     if (outputs[i].node == SK_NO_NODE) {
-      return sk_fail(SK_INVALID_ARGUMENT, "layer \"%s\": not in %s", sk_quote_short(options->layers[i]).text,
-                     options->model);
+      return sk_graph_fail_unknown(&runner->graph, options->model, options->layers[i]);
     }
     const struct sk_node *node = &runner->graph.nodes[outputs[i].node];
     status = allocate_output(&outputs[i], node->channels, node->height, node->width);

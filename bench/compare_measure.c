@@ -272,8 +272,8 @@ static sk_status run_rounds(struct trial *trial, bool is_only) {
     if (status) return status;
     trial->rounds += run_round(trial);
     if (is_halfway(trial, is_only)) measure_peak(session);
-    sk_progress_update(&session->progress, trial->task.name, (size_t)(sk_clock_seconds() - session->start),
-                       (size_t)(session->end - session->start));
+    sk_progress_time(&session->progress, trial->task.name, sk_clock_seconds() - session->start,
+                     session->end - session->start);
   }
   session->compare->preemptions += count_preemptions() - before;
   return SK_OK;

@@ -7,9 +7,9 @@
 
 #include "bench/layer_graph.h"
 #include "bench/runner.h"
-#include "bench/suggest.h"
 #include "dispatch/status.h"
 #include "resnet/network.h"
+#include "resnet/suggest.h"
 #include "resnet/text.h"
 
 /* ---- Describing ------------------------------------------------------------------------------------------------- */
@@ -76,16 +76,14 @@ static sk_status add_distinct(struct sk_compare_subjects *subjects, const struct
 
 static sk_status fail_layer(const struct sk_compare_subjects *subjects, const struct sk_schedule *schedule,
                             const char *name) {
-  size_t count = 0;
-  const char **names = calloc(schedule->count + 1, sizeof *names);
-  for (size_t i = 0; names && i < schedule->count; i++) {
-    if (schedule->steps[i].op == SK_NODE_CONV) names[count++] = subjects->network.nodes[schedule->steps[i].node].name;
+  struct sk_suggestion suggestion = {.word = name};
+  for (size_t i = 0; i < schedule->count; i++) {
+    const struct sk_step *step = &schedule->steps[i];
+    if (step->op == SK_NODE_CONV) sk_suggestion_consider(&suggestion, subjects->network.nodes[step->node].name);
   }
-  const char *nearest = names ? sk_suggest(name, names, count) : NULL;
-  free(names);
-  if (nearest) {
+  if (suggestion.nearest) {
     return sk_fail(SK_INVALID_ARGUMENT, "--layer: \"%s\": no convolution of %s, did you mean %s?",
-                   sk_quote_short(name).text, subjects->name, nearest);
+                   sk_quote_short(name).text, subjects->name, suggestion.nearest);
   }
   return sk_fail(SK_INVALID_ARGUMENT, "--layer: \"%s\": no convolution of %s, expected a name such as layer1.0.conv1",
                  sk_quote_short(name).text, subjects->name);

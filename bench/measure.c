@@ -75,7 +75,7 @@ static void show_progress(const struct bench *b, struct sk_progress *progress, d
   if (isinf(b->seconds)) {
     sk_progress_update(progress, "timed runs", b->m->runs, b->most);
   } else {
-    sk_progress_time(progress, "measured", elapsed, b->seconds);
+    sk_progress_time(progress, "measuring", elapsed, b->seconds);
   }
 }
 

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "bench/affinity.h"
-#include "bench/suggest.h"
 #include "dispatch/status.h"
+#include "resnet/suggest.h"
 #include "resnet/text.h"
 
 /* ---- Errors --------------------------------------------------------------------------------------------------- */
@@ -222,58 +222,66 @@ static sk_status read_threads(const char *text, int *threads) {
 
 struct option_entry {
   const char *name;
-  char letter;          /* 0: long only */
   const char *argument; /* its name in the help; NULL: none */
   const char *help;
+  char letter;   /* 0: long only */
   bool optional; /* whether the argument may be missing; if not, it is joined by '=' */
 };
 
 static const struct option_entry entries[SK_OPTION_COUNT] = {
-    [SK_OPTION_MODEL] = {"model", 'm', "NAME", "the network; 'skiplane models' lists them", false},
-    [SK_OPTION_WEIGHTS] = {"weights", 'w', "FILE", "its weights: safetensors with torchvision, timm or CIFAR names",
+    [SK_OPTION_MODEL] = {"model", "NAME", "the network; 'skiplane models' lists them", 'm', false},
+    [SK_OPTION_WEIGHTS] = {"weights", "FILE", "its weights: safetensors with torchvision, timm or CIFAR names", 'w',
                            false},
-    [SK_OPTION_BATCH] = {"batch", 'b', "N", "images per run [1]", false},
-    [SK_OPTION_THREADS] = {"threads", 't', "N", "threads [as many as OpenMP gives]", false},
-    [SK_OPTION_ISA] = {"isa", 0, "NAME", "auto, generic, avx2, avx512, neon [SKIPLANE_ISA, or the best there is]",
+    [SK_OPTION_BATCH] = {"batch", "N", "images per run [1; of a file of shapes, its own]", 'b', false},
+    [SK_OPTION_THREADS] = {"threads", "N", "threads [as many as OpenMP gives]", 't', false},
+    [SK_OPTION_ISA] = {"isa", "NAME", "auto, generic, avx2, avx512, neon [SKIPLANE_ISA, or the best there is]", 0,
                        false},
-    [SK_OPTION_ALGO] = {"algo", 'a', "NAME",
+    [SK_OPTION_ALGO] = {"algo", "NAME",
                         "auto, direct, winograd2, winograd4, winograd6, gemm, reference [auto];\n"
                         "one that does not apply to a layer leaves that layer direct",
-                        false},
-    [SK_OPTION_SIZE] = {"size", 0, "HxW", "input height and width [the network's own]", false},
-    [SK_OPTION_RESNET_V1] = {"resnet-v1", 0, NULL, "stride in a bottleneck's first 1x1 [v1.5: in its 3x3]", false},
-    [SK_OPTION_TOP] = {"top", 'k', "K", "classes to print per image [3, or all if fewer]", false},
-    [SK_OPTION_LABELS] = {"labels", 'l', "FILE", "names of the classes, one per line [their numbers]", false},
-    [SK_OPTION_LOGITS] = {"logits", 0, "FILE", "write float32 [images][classes] as .npy", false},
-    [SK_OPTION_MEAN] = {"mean", 0, "R,G,B", "of the training images, scaled to 0..1 [the network's own]", false},
-    [SK_OPTION_STD] = {"std", 0, "R,G,B", "standard deviation, likewise", false},
-    [SK_OPTION_LAYER] = {"layer", 0, "NAME...", "layers by torchvision's names; several words, commas, or repeated",
+                        'a', false},
+    [SK_OPTION_SIZE] = {"size", "HxW", "input height and width [the network's own]", 0, false},
+    [SK_OPTION_RESNET_V1] = {"resnet-v1", NULL, "stride in a bottleneck's first 1x1 [v1.5: in its 3x3]", 0, false},
+    [SK_OPTION_TOP] = {"top", "K", "classes to print per image [3, or all if fewer]", 'k', false},
+    [SK_OPTION_LABELS] = {"labels", "FILE", "names of the classes, one per line [their numbers]", 'l', false},
+    [SK_OPTION_LOGITS] = {"logits", "FILE", "write float32 [images][classes] as .npy", 0, false},
+    [SK_OPTION_MEAN] = {"mean", "R,G,B", "of the training images, scaled to 0..1 [the network's own]", 0, false},
+    [SK_OPTION_STD] = {"std", "R,G,B", "standard deviation, likewise", 0, false},
+    [SK_OPTION_LAYER] = {"layer", "NAME...", "layers by torchvision's names; several words, commas, or repeated", 0,
                          false},
-    [SK_OPTION_OUTPUT] = {"output", 'o', "PATH", "where the result goes", false},
-    [SK_OPTION_CLASSES] = {"classes", 0, "N", "number of classes [the network's own]", false},
-    [SK_OPTION_SEED] = {"seed", 's', "N", "of the random numbers [1]", false},
-    [SK_OPTION_RUNS] = {"runs", 'n', "N", "timed runs of either kind [as many as fit in some 5 seconds]", false},
-    [SK_OPTION_FILTER] = {"filter", 'f', "REGEX", "only cases whose names match (POSIX extended)", false},
-    [SK_OPTION_EXHAUSTIVE] = {"exhaustive", 0, NULL, "all combinations of parameters: minutes, not seconds", false},
-    [SK_OPTION_JSON] = {"json", 'j', "FILE", "write JSON, to stdout unless FILE is given", true},
-    [SK_OPTION_CSV] = {"csv", 0, "FILE", "write comma-separated values, likewise", true},
-    [SK_OPTION_HTML] = {"html", 0, "FILE", "write a page with plots that needs no network", false},
-    [SK_OPTION_TRACE] = {"trace", 0, "FILE", "write a Chrome trace, which Perfetto opens", false},
-    [SK_OPTION_SAVE] = {"save", 0, "NAME", "keep the run as NAME.json, for 'skiplane compare NAME1 NAME2'", false},
-    [SK_OPTION_DURATION] = {"duration", 'd', "SECONDS", "how long to measure; longer gives narrower intervals", false},
-    [SK_OPTION_SCENARIO] = {"scenario", 0, "NAME", "MLPerf's single-stream or offline", false},
-    [SK_OPTION_CPUS] = {"cpus", 0, "LIST",
+    [SK_OPTION_OUTPUT] = {"output", "PATH", "where the result goes", 'o', false},
+    [SK_OPTION_CLASSES] = {"classes", "N", "number of classes [the network's own]", 0, false},
+    [SK_OPTION_SEED] = {"seed", "N", "of the random numbers: weights, inputs, order [1]", 's', false},
+    [SK_OPTION_RUNS] = {"runs", "N", "timed runs, or rounds of compare [as many as the time allows]", 'n', false},
+    [SK_OPTION_FILTER] = {"filter", "REGEX", "only cases whose names match (POSIX extended)", 'f', false},
+    [SK_OPTION_EXHAUSTIVE] = {"exhaustive", NULL, "all combinations of parameters: minutes, not seconds", 0, false},
+    [SK_OPTION_JSON] = {"json", "FILE", "write JSON, to stdout unless FILE is given", 'j', true},
+    [SK_OPTION_CSV] = {"csv", "FILE", "write comma-separated values, likewise", 0, true},
+    [SK_OPTION_HTML] = {"html", "FILE", "write a page with plots that needs no network", 0, false},
+    [SK_OPTION_TRACE] = {"trace", "FILE", "write a Chrome trace, which Perfetto opens", 0, false},
+    [SK_OPTION_SAVE] = {"save", "NAME", "keep the run as NAME.json, for 'skiplane compare NAME1 NAME2'", 0, false},
+    [SK_OPTION_DURATION] = {"duration", "SECONDS",
+                            "how long to measure; longer gives narrower intervals\n"
+                            "[profile: 5; its scenario: 10; compare: 10, or 20 for\nseveral targets]",
+                            'd', false},
+    [SK_OPTION_SCENARIO] =
+        {"scenario", "NAME",
+         "run MLPerf's, too, for --duration: single-stream (one\nimage after another) or offline (batches)", 0, false},
+    [SK_OPTION_CPUS] = {"cpus", "LIST",
                         "pin thread i to the i-th of these, such as 0-3,8; none: do not pin\n"
                         "[one CPU of each core, in order]",
-                        false},
-    [SK_OPTION_BACKENDS] = {"backends", 0, "LIST", "what to compare, separated by commas; the first is the base",
-                            false},
-    [SK_OPTION_PER_LAYER] = {"per-layer", 0, NULL, "compare each distinct convolution instead of the whole", false},
-    [SK_OPTION_THRESHOLD] = {"threshold", 0, "PERCENT", "differences below it are called equal [3%]", false},
-    [SK_OPTION_FAIL_OVER] = {"fail-over", 0, "PERCENT", "exit with 3 if something is slower by more than that", false},
-    [SK_OPTION_FORCE] = {"force", 0, NULL, "compare saved runs of different machines, flags or threads", false},
-    [SK_OPTION_LIST] = {"list", 0, NULL, "list the backends, and why those that are missing are", false},
-    [SK_OPTION_SHAPES] = {"shapes", 0, NULL, "print the distinct convolutions as a file of shapes", false},
+                        0, false},
+    [SK_OPTION_BACKENDS] = {"backends", "LIST",
+                            "what to compare, separated by commas; the first is the\nbase, of which the others' times "
+                            "are ratios [auto and\nevery library that is there]",
+                            0, false},
+    [SK_OPTION_PER_LAYER] = {"per-layer", NULL, "compare each distinct convolution of the network", 0, false},
+    [SK_OPTION_THRESHOLD] = {"threshold", "PERCENT", "call differences below that equal [3%]", 0, false},
+    [SK_OPTION_FAIL_OVER] = {"fail-over", "PERCENT",
+                             "exit with 3 if something is slower than the base by more,\nor wrong", 0, false},
+    [SK_OPTION_FORCE] = {"force", NULL, "compare saved runs whose machine, flags or threads differ", 0, false},
+    [SK_OPTION_LIST] = {"list", NULL, "list the backends, and what the missing ones lack", 0, false},
+    [SK_OPTION_SHAPES] = {"shapes", NULL, "print the distinct convolutions as a file of shapes", 0, false},
 };
 
 /* Codes of getopt_long: an option's number plus this, out of the letters' way. */
@@ -493,7 +501,7 @@ void sk_options_free(struct sk_options *options) {
 
 /* ---- Help ------------------------------------------------------------------------------------------------------- */
 
-enum { HELP_COLUMN = 24 };
+enum { HELP_COLUMN = 26, EXAMPLE_INDENT = 6 };
 
 /* Print one option: "  -b, --batch N           images per run [1]"; further lines of its help are indented. */
 static void print_option(const struct option_entry *entry) {
@@ -510,8 +518,17 @@ static void print_option(const struct option_entry *entry) {
   putchar('\n');
 }
 
+static void print_examples(const struct sk_command *command) {
+  printf("\nExamples:\n");
+  for (size_t i = 0; i < SK_EXAMPLES && command->examples[i].arguments; i++) {
+    const struct sk_example *example = &command->examples[i];
+    printf("  skiplane %s%s%s\n%*s%s\n", command->name, *example->arguments ? " " : "", example->arguments,
+           EXAMPLE_INDENT, "", example->meaning);
+  }
+}
+
 void sk_options_help(const struct sk_command *command) {
-  const struct option_entry help = {"help", 'h', NULL, "print this", false};
+  const struct option_entry help = {"help", NULL, "print this", 'h', false};
   printf("usage: skiplane %s%s%s\n\n%s\n", command->name, *command->usage ? " " : "", command->usage, command->summary);
   if (command->details) printf("\n%s\n", command->details);
   printf("\nOptions:\n");
@@ -519,53 +536,105 @@ void sk_options_help(const struct sk_command *command) {
     if (command->accepts & UINT64_C(1) << i) print_option(&entries[i]);
   }
   print_option(&help);
+  print_examples(command);
 }
 
 /* ---- The man page ----------------------------------------------------------------------------------------------- */
 
-/* Print text as roff reads it: no hyphen that may become a dash, no control line by accident. */
-static void put_roff(const char *text) {
-  bool starts_line = true;
-  for (; *text; text++) {
-    if (starts_line && (*text == '.' || *text == '\'')) fputs("\\&", stdout);
-    starts_line = *text == '\n';
-    if (*text == '-' || *text == '\\') {
-      fputs(*text == '-' ? "\\-" : "\\e", stdout);
+enum { ROFF_WIDTH = 76 };
+
+static size_t roff_length(const char *word, size_t length) {
+  size_t taken = length;
+  for (size_t i = 0; i < length; i++) taken += word[i] == '-' || word[i] == '\\';
+  return taken;
+}
+
+static void put_roff_word(const char *word, size_t length, bool starts_line) {
+  if (starts_line && (*word == '.' || *word == '\'')) fputs("\\&", stdout);
+  for (size_t i = 0; i < length; i++) {
+    if (word[i] == '-' || word[i] == '\\') {
+      fputs(word[i] == '-' ? "\\-" : "\\e", stdout);
     } else {
-      putchar(*text);
+      putchar(word[i]);
     }
   }
+}
+
+/* Print text as roff reads it: no hyphen that becomes a dash, no control line by accident, no overlong line. Lines end
+ * with `end`; the first begins at a column. */
+static void put_roff_words(const char *text, size_t column, const char *end) {
+  while (*(text += strspn(text, " \n"))) {
+    const size_t length = strcspn(text, " \n");
+    const size_t taken = roff_length(text, length);
+    const bool fits = column + 1 + taken <= ROFF_WIDTH;
+    if (column > 0) fputs(fits ? " " : end, stdout);
+    if (!fits) column = 0;
+    put_roff_word(text, length, column == 0);
+    column += (column > 0) + taken;
+    text += length;
+  }
+}
+
+static void put_roff(const char *text) {
+  put_roff_words(text, 0, "\n");
+  putchar('\n');
 }
 
 static void put_roff_option(const struct option_entry *entry) {
   printf(".TP\n\\fB");
   if (entry->letter) printf("\\-%c\\fR, \\fB", entry->letter);
   fputs("\\-\\-", stdout);
-  put_roff(entry->name);
+  put_roff_word(entry->name, strlen(entry->name), false);
   printf("\\fR%s", entry->optional ? "[=" : entry->argument ? " " : "");
   if (entry->argument) printf("\\fI%s\\fR%s", entry->argument, entry->optional ? "]" : "");
   putchar('\n');
   put_roff(entry->help);
-  putchar('\n');
 }
 
 void sk_options_manual(const struct sk_command *command) {
-  printf(".SS skiplane %s ", command->name);
+  printf(".SS %s\n\\fBskiplane %s\\fR\n", command->name, command->name);
   put_roff(command->usage);
-  putchar('\n');
+  fputs(".PP\n", stdout);
   put_roff(command->summary);
-  putchar('\n');
-  if (command->details) {
-    fputs(".PP\n", stdout);
-    put_roff(command->details);
-    putchar('\n');
-  }
+  if (command->details) put_roff(command->details);
   for (int i = 0; i < SK_OPTION_COUNT; i++) {
     if (command->accepts & UINT64_C(1) << i) put_roff_option(&entries[i]);
   }
 }
 
+void sk_options_manual_examples(const struct sk_command *command) {
+  for (size_t i = 0; i < SK_EXAMPLES && command->examples[i].arguments; i++) {
+    const int column = printf(".TP\n\\fBskiplane %s", command->name);
+    put_roff_words(command->examples[i].arguments, (size_t)column, " \\\n"); /* joined: a tag is one line */
+    fputs("\\fR\n", stdout);
+    put_roff(command->examples[i].meaning);
+  }
+}
+
 /* ---- Completion ------------------------------------------------------------------------------------------------- */
+
+/* What completes an option's value. */
+enum completion { COMPLETION_NONE, COMPLETION_WORDS, COMPLETION_MODELS, COMPLETION_BACKENDS, COMPLETION_FILES };
+
+static enum completion completion_of(enum sk_option option) {
+  switch ((int)option) {
+    case SK_OPTION_ISA:
+    case SK_OPTION_ALGO:
+    case SK_OPTION_SCENARIO: return COMPLETION_WORDS;
+    case SK_OPTION_MODEL: return COMPLETION_MODELS;
+    case SK_OPTION_BACKENDS: return COMPLETION_BACKENDS;
+    case SK_OPTION_WEIGHTS:
+    case SK_OPTION_LABELS:
+    case SK_OPTION_LOGITS:
+    case SK_OPTION_OUTPUT:
+    case SK_OPTION_JSON:
+    case SK_OPTION_CSV:
+    case SK_OPTION_HTML:
+    case SK_OPTION_TRACE:
+    case SK_OPTION_SAVE: return COMPLETION_FILES;
+    default: return COMPLETION_NONE;
+  }
+}
 
 /* Print the words that an option's value may be. */
 static void put_values(enum sk_option option) {
@@ -573,25 +642,39 @@ static void put_values(enum sk_option option) {
   const bool algorithm = option == SK_OPTION_ALGO;
   const char *const *words = isa ? isa_words : algorithm ? algorithm_words : scenario_words;
   const size_t count = isa ? ISA_WORDS : algorithm ? ALGORITHM_WORDS : SCENARIO_WORDS;
+  printf("values='");
   for (size_t i = 0; i < count; i++) printf("%s ", words[i]);
+  putchar('\'');
 }
 
+static void put_completion(enum sk_option option) {
+  switch (completion_of(option)) {
+    case COMPLETION_NONE: break;
+    case COMPLETION_WORDS: put_values(option); break;
+    case COMPLETION_MODELS: printf("values=$models"); break;
+    case COMPLETION_BACKENDS: printf("values=$backends list=1"); break;
+    case COMPLETION_FILES: printf("files=('*')"); break;
+  }
+}
+
+/* An argument that may be missing is joined to its option; any other may be, or follow. */
 void sk_options_complete_values(void) {
-  static const enum sk_option listed[] = {SK_OPTION_ISA, SK_OPTION_ALGO, SK_OPTION_SCENARIO};
-  for (size_t i = 0; i < sizeof listed / sizeof listed[0]; i++) {
-    const struct option_entry *entry = &entries[listed[i]];
-    printf("    --%s", entry->name);
-    if (entry->letter) printf("|-%c", entry->letter);
-    printf(") values=\"");
-    put_values(listed[i]);
-    printf("\" ;;\n");
+  for (int i = 0; i < SK_OPTION_COUNT; i++) {
+    const struct option_entry *entry = &entries[i];
+    if (!entry->argument) continue;
+    printf("    --%s=", entry->name);
+    if (!entry->optional) printf("|--%s", entry->name);
+    if (!entry->optional && entry->letter) printf("|-%c", entry->letter);
+    printf(") ");
+    put_completion((enum sk_option)i);
+    printf(" ;;\n");
   }
 }
 
 void sk_options_complete(const struct sk_command *command) {
-  printf("    %s) options=\"", command->name);
+  printf("    %s) options='", command->name);
   for (int i = 0; i < SK_OPTION_COUNT; i++) {
     if (command->accepts & UINT64_C(1) << i) printf("--%s ", entries[i].name);
   }
-  printf("--help\" ;;\n");
+  printf("--help' ;;\n");
 }

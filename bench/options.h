@@ -88,6 +88,14 @@ struct sk_options {
   size_t operand_count;
 };
 
+/* A command line that is worth showing, without "skiplane" and the command's name. */
+struct sk_example {
+  const char *arguments; /* NULL: no example */
+  const char *meaning;
+};
+
+enum { SK_EXAMPLES = 3 };
+
 struct sk_command {
   const char *name;
   const char *usage;   /* what follows the name */
@@ -97,6 +105,7 @@ struct sk_command {
   uint64_t requires;   /* bits of those it cannot do without */
   size_t least_operands, most_operands;
   const char *operand; /* their name in messages */
+  struct sk_example examples[SK_EXAMPLES];
   enum sk_exit (*run)(const struct sk_options *options);
 };
 
@@ -110,10 +119,11 @@ void sk_options_free(struct sk_options *options);
 /* Print the help of a command to stdout. */
 void sk_options_help(const struct sk_command *command);
 
-/* Print a command's section of the man page, in roff. */
+/* Print a command's part of the man page's sections COMMANDS and EXAMPLES, in roff. */
 void sk_options_manual(const struct sk_command *command);
+void sk_options_manual_examples(const struct sk_command *command);
 
-/* Print the branches of the completion's `case`: a command's options, and the values of options that have a few. */
+/* Print branches of the completion's two `case`: a command's options; what completes each option's value. */
 void sk_options_complete(const struct sk_command *command);
 void sk_options_complete_values(void);
 

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/backends.h"
 #include "bench/commands.h"
-#include "bench/suggest.h"
+#include "resnet/suggest.h"
 #include "resnet/text.h"
+#include "revision.h" /* made by the Makefile */
 
 #define ENGINE (SK_ACCEPT(THREADS) | SK_ACCEPT(ISA) | SK_ACCEPT(ALGO) | SK_ACCEPT(SIZE) | SK_ACCEPT(RESNET_V1))
 #define NETWORK (SK_ACCEPT(MODEL) | SK_ACCEPT(WEIGHTS))
@@ -17,11 +19,15 @@ static const struct sk_command commands[] = {
      .usage = "[--json]",
      .summary = "Show the CPU, the ISAs (built, available, chosen), caches, threads, libraries and version.",
      .accepts = SK_ACCEPT(JSON),
+     .examples = {{"", "is AVX-512 used here, how many CPUs and what caches are there"},
+                  {"--json", "the same for a script"}},
      .run = sk_command_info},
     {.name = "models",
      .usage = "[--json | --shapes]",
      .summary = "List the networks: parameters, multiply-accumulates of one image, input, classes.",
      .accepts = SK_ACCEPT(JSON) | SK_ACCEPT(SHAPES),
+     .examples = {{"", "what there is to profile, compare and classify with"},
+                  {"--shapes >my.shapes", "their distinct convolutions, to cut down for 'skiplane compare my.shapes'"}},
      .run = sk_command_models},
     {.name = "classify",
      .usage = "--model M --weights F [OPTION...] IMAGE|DIR...",
@@ -34,6 +40,10 @@ static const struct sk_command commands[] = {
      .least_operands = 1,
      .most_operands = SIZE_MAX,
      .operand = "an IMAGE or folder",
+     .examples = {{"-m resnet50 -w r50.safetensors --top 5 pictures/",
+                   "the five likeliest classes of each picture in a folder"},
+                  {"-m resnet50 -w r50.safetensors -a winograd4 --logits w4.npy cat.jpg",
+                   "the logits of one algorithm, to compare with --algo reference"}},
      .run = sk_command_classify},
     {.name = "weights",
      .usage = "M --seed N -o FILE [--classes N]",
@@ -43,6 +53,9 @@ static const struct sk_command commands[] = {
      .least_operands = 1,
      .most_operands = 1,
      .operand = "the name of a network",
+     .examples = {{"resnet50 --seed 1 -o r50.safetensors",
+                   "the weights that 'profile resnet50' draws without --weights"},
+                  {"resnet50 --seed 1 --classes 10 -o ten.safetensors", "likewise for ten classes"}},
      .run = sk_command_weights},
     {.name = "layers",
      .usage = "--model M --weights F --layer NAME... -o DIR [OPTION...] IMAGE",
@@ -54,27 +67,43 @@ static const struct sk_command commands[] = {
      .least_operands = 1,
      .most_operands = 1,
      .operand = "an IMAGE",
+     .examples = {{"-m resnet50 -w r50.safetensors --layer layer3 avgpool -o out cat.jpg",
+                   "out/layer3.npy and out/avgpool.npy, the features for transfer learning"},
+                  {"-m resnet50 -w r50.safetensors --layer conv1 -a reference -o exact cat.jpg",
+                   "the same layer in double precision"}},
      .run = sk_command_layers},
     {.name = "profile",
      .usage = "M [OPTION...]",
      .summary = "Measure network M on this machine: time, GFLOP/s and percent of the FMA peak, whole and per layer.",
-     .details = "GFLOP/s counts every layer as direct convolution, so Winograd may pass 100% of the peak, which is\n"
-                "measured in the same run, as the bandwidths are. Without --weights, weights are drawn from the seed.\n"
-                "Ctrl-C ends the measurement: what there is by then is printed and written, and the exit status 130.",
+     .details =
+         "GFLOP/s counts every layer as direct convolution, so Winograd may pass 100% of the peak, which is\n"
+         "measured in the same run, as the bandwidths are. Without --weights, weights are drawn from the seed.\n"
+         "--json and --csv without a file go to stdout, instead of the tables. A file that cannot be written is\n"
+         "told before anything is measured.\n"
+         "Ctrl-C ends the measurement: what there is by then is printed and written, and the exit status 130.",
      .accepts = ENGINE | SK_ACCEPT(WEIGHTS) | SK_ACCEPT(BATCH) | SK_ACCEPT(SEED) | SK_ACCEPT(RUNS) |
                 SK_ACCEPT(DURATION) | SK_ACCEPT(SCENARIO) | SK_ACCEPT(CPUS) | SK_ACCEPT(JSON) | SK_ACCEPT(CSV) |
                 SK_ACCEPT(HTML) | SK_ACCEPT(TRACE) | SK_ACCEPT(SAVE),
      .least_operands = 1,
      .most_operands = 1,
      .operand = "the name of a network",
+     .examples = {{"resnet50 --threads 1", "each layer and the whole on one CPU, in some 10 seconds"},
+                  {"resnet50 -t 1 --html r50.html --trace r50.trace",
+                   "a page with roofline and timeline, and a trace for Perfetto"},
+                  {"resnet50 -t 1 --duration 60 --save before",
+                   "a run with narrow intervals, kept for 'skiplane compare before after'"}},
      .run = sk_command_profile},
     {.name = "compare",
      .usage = "M|FILE.shapes|NAME1 NAME2 [OPTION...]",
      .summary = "Compare backends on network M, layers of it or shapes, or two saved runs: ratios with intervals.",
      .details =
          "Backends: auto, an ISA, an algorithm, ISA/ALGORITHM (avx2/direct), openblas, and other libraries; --list\n"
-         "tells which there are. The first is the base; without --backends it is auto, beside all libraries found.\n"
-         "Outputs are compared with the reference first. NAME1 and NAME2 are runs kept by 'skiplane profile --save'.\n"
+         "tells which there are. The first is the base, of which the others' times are ratios. All run in one\n"
+         "process or pinned beside it, in random order, and their outputs are compared with the reference first.\n"
+         "A verdict needs the 95% interval, a Mann-Whitney U test and --threshold to agree.\n"
+         "FILE.shapes lists convolutions; 'skiplane models --shapes' prints one to start from.\n"
+         "NAME1 and NAME2 are runs kept by 'skiplane profile --save NAME': a path, .json may be left out. NAME1 is\n"
+         "the base. Runs whose machine, flags or threads differ are refused, and told in what, unless forced.\n"
          "Ctrl-C ends the measurement: what there is by then is printed and written, and the exit status 130.",
      .accepts = SK_ACCEPT(BACKENDS) | SK_ACCEPT(THREADS) | SK_ACCEPT(ISA) | SK_ACCEPT(SIZE) | SK_ACCEPT(RESNET_V1) |
                 SK_ACCEPT(WEIGHTS) | SK_ACCEPT(BATCH) | SK_ACCEPT(SEED) | SK_ACCEPT(LAYER) | SK_ACCEPT(PER_LAYER) |
@@ -83,12 +112,26 @@ static const struct sk_command commands[] = {
      .least_operands = 0,
      .most_operands = 2,
      .operand = "a network, a file of shapes, or two saved runs",
+     .examples = {{"resnet50 --backends auto,onednn,openblas --threads 1",
+                   "whole networks side by side: ratios to auto, with intervals"},
+                  {"resnet50 --per-layer --backends winograd4,direct --html r50.html",
+                   "a matrix of layers and algorithms, with the winner of each"},
+                  {"before after --fail-over 5%",
+                   "two saved runs; exit status 3, for CI, if something is slower by more than 5%"}},
      .run = sk_command_compare},
     {.name = "verify",
      .usage = "[--isa I] [--filter RE] [--seed N] [--exhaustive] [--json]",
      .summary =
          "Check every kernel against the reference: pass or fail, worst error, a line to reproduce each failure.",
+     .details =
+         "Without --isa, all ISAs that this CPU has. Each error is held against a proven bound: error/bound over 1\n"
+         "fails. Outputs lie between guard pages, so that a write or read beside them is found, too.\n"
+         "SKIPLANE_REQUIRE_ISA=avx512 in the environment makes it a failure that this CPU lacks it.\n"
+         "The exit status is 0 if all passed, else 1.",
      .accepts = SK_ACCEPT(ISA) | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) | SK_ACCEPT(EXHAUSTIVE) | SK_ACCEPT(JSON),
+     .examples = {{"", "every kernel on every ISA of this CPU, in some seconds"},
+                  {"--isa avx2 --filter '^conv_direct'", "some cases on one ISA"},
+                  {"--exhaustive --seed 7", "all combinations of parameters, with other random numbers"}},
      .run = sk_command_verify},
 };
 
@@ -103,42 +146,79 @@ static void print_help(void) {
       "Exit status: 0 success, 1 failure, 2 wrong usage, 3 slower than --fail-over allows, 130 interrupted.\n");
 }
 
+static void print_environment(void) {
+  printf(
+      ".SH EXIT STATUS\n.TP\n0\nSuccess.\n.TP\n1\nFailure.\n.TP\n2\nWrong usage.\n"
+      ".TP\n3\nSomething is slower than \\fB\\-\\-fail\\-over\\fR allows.\n"
+      ".TP\n130\nInterrupted; what had been measured is written.\n"
+      ".SH ENVIRONMENT\n.TP\nSKIPLANE_ISA\nThe kernels to use, as \\fB\\-\\-isa\\fR.\n"
+      ".TP\nSKIPLANE_REQUIRE_ISA\nAn ISA without which \\fBskiplane verify\\fR fails.\n"
+      ".TP\nNO_COLOR\nIf not empty: no colours.\n"
+      ".TP\nCOLUMNS\nThe width of a terminal that does not tell its own.\n");
+}
+
 /* skiplane help --man: the man page, for the Makefile. */
 static void print_manual(void) {
   printf(
-      ".TH SKIPLANE 1 \"\" \"skiplane %s\" \"User Commands\"\n.SH NAME\nskiplane \\- run, measure and check SIMD "
-      "kernels for "
-      "residual networks\n.SH SYNOPSIS\n.B skiplane\n.I COMMAND\n[\\fIOPTION\\fR...]\n.SH COMMANDS\n",
-      sk_version());
+      ".TH SKIPLANE 1 %s \"skiplane %s\" \"User Commands\"\n.nh\n.ad l\n"
+      ".SH NAME\nskiplane \\- run, measure and check SIMD kernels for residual networks\n"
+      ".SH SYNOPSIS\n.B skiplane\n.I COMMAND\n[\\fIOPTION\\fR...]\n.SH COMMANDS\n",
+      SK_BUILD_DATE, sk_version());
   for (size_t i = 0; i < COMMANDS; i++) sk_options_manual(&commands[i]);
-  printf(
-      ".SH EXIT STATUS\n.TP\n0\nSuccess.\n.TP\n1\nFailure.\n.TP\n2\nWrong usage.\n.TP\n3\nSomething is slower than "
-      "\\fB\\-\\-fail\\-over\\fR allows.\n.TP\n130\nInterrupted; what had been measured is written.\n"
-      ".SH ENVIRONMENT\n.TP\nSKIPLANE_ISA\nThe kernels to use, as \\fB\\-\\-isa\\fR.\n"
-      ".TP\nNO_COLOR\nIf not empty: no colours.\n.TP\nCOLUMNS\nThe width of a terminal that does not tell its own.\n"
-      ".SH SEE ALSO\n.BR skiplane\\-bench (1)\n");
+  printf(".SH EXAMPLES\n");
+  for (size_t i = 0; i < COMMANDS; i++) sk_options_manual_examples(&commands[i]);
+  print_environment();
+  printf(".SH SEE ALSO\n.BR skiplane\\-bench (1)\n");
+}
+
+static void print_names(void) {
+  sk_model_info model;
+  printf("  local commands='");
+  for (size_t i = 0; i < COMMANDS; i++) printf("%s ", commands[i].name);
+  printf("help --help --version'\n  local models='");
+  for (size_t i = 0; i < sk_model_count() && !sk_model_at(i, &model); i++) printf("%s ", model.name);
+  printf("'\n  local backends='");
+  sk_backends_complete();
+  printf("'\n");
 }
 
 /* skiplane help --completion: the completion for bash, likewise. */
 static void print_completion(void) {
-  sk_model_info model;
   printf(
       "# bash completion for skiplane, printed by 'skiplane help --completion'\n_skiplane() {\n"
-      "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} options='' values='' models='");
-  for (size_t i = 0; i < sk_model_count() && !sk_model_at(i, &model); i++) printf("%s ", model.name);
+      "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}\n"
+      "  local options='' values='' list=0 prefix='' pattern files=()\n");
+  print_names();
   printf(
-      "'\n  [ \"$word\" != = ] || word=''\n"
-      "  [ \"$before\" != = ] || before=${COMP_WORDS[COMP_CWORD - 2]} # --option=value is three words\n  if [ "
-      "\"$COMP_CWORD\" = 1 ] || [ \"$before\" = help ]; then\n    values='");
-  for (size_t i = 0; i < COMMANDS; i++) printf("%s ", commands[i].name);
-  printf("help --help --version'\n  else case $before in\n    --model|-m|profile|weights|compare) values=$models ;;\n");
-  sk_options_complete_values();
-  printf("  esac; fi\n  case ${COMP_WORDS[1]} in\n");
+      "  # --option=value is three words\n"
+      "  if [ \"$word\" = = ]; then word='' before+='='\n"
+      "  elif [ \"$before\" = = ]; then before=${COMP_WORDS[COMP_CWORD - 2]}=; fi\n"
+      "  if [ \"$COMP_CWORD\" = 1 ]; then command=skiplane; fi\n"
+      "  case $command in\n");
   for (size_t i = 0; i < COMMANDS; i++) sk_options_complete(&commands[i]);
+  printf("  esac\n  case $before in\n");
+  sk_options_complete_values();
   printf(
-      "  esac\n  case $word in -*) values=\"$options\" ;; esac\n"
-      "  mapfile -t COMPREPLY < <(compgen -W \"$values\" -- \"$word\")\n}\n"
-      "complete -o default -F _skiplane skiplane\n");
+      "    *) case $command in # no value of an option\n"
+      "      skiplane|help) values=$commands ;;\n"
+      "      profile|weights) values=$models ;;\n"
+      "      compare) values=$models files=('*.json' '*.shapes') ;;\n"
+      "      classify|layers) files=('*') ;;\n"
+      "    esac\n"
+      "    case $word in -*) [ -z \"$options\" ] || values=$options files=() ;; esac ;;\n"
+      "  esac\n"
+      "  case $command$before in layers--output=|layers--output|layers-o) files=('*/') ;; esac # folders only\n"
+      "  if [ $list = 1 ]; then # separated by commas: the last one is completed\n"
+      "    case $word in *,*) prefix=${word%%,*}, word=${word##*,} ;; esac\n"
+      "    compopt -o nospace 2>/dev/null\n"
+      "  fi\n"
+      "  mapfile -t COMPREPLY < <(compgen -P \"$prefix\" -W \"$values\" -- \"$word\")\n"
+      "  [ ${#files[@]} = 0 ] || compopt -o filenames 2>/dev/null\n"
+      "  for pattern in \"${files[@]}\"; do # and the folders that they may be in\n"
+      "    mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -d -- \"$word\"; compgen -f -X \"!$pattern\" -- "
+      "\"$word\")\n"
+      "  done\n}\n"
+      "complete -F _skiplane skiplane\n");
 }
 
 static const struct sk_command *find_command(const char *name) {

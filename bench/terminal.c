@@ -129,7 +129,8 @@ static void measure(const struct sk_table *table, size_t widths[SK_TABLE_MAX_COL
 struct layout {
   size_t widths[SK_TABLE_MAX_COLUMNS];
   bool hidden[SK_TABLE_MAX_COLUMNS];
-  size_t last; /* the last column that is shown */
+  size_t last;   /* the last column that is shown */
+  size_t screen; /* its width */
   bool colour;
 };
 
@@ -221,19 +222,25 @@ static void print_cell(const struct sk_table *table, FILE *stream, const struct 
   fputs(last ? "\n" : "  ", stream);
 }
 
-/* Say which columns are missing. */
+/* Say which columns are missing, in lines that fit. */
 static void print_hidden(const struct sk_table *table, FILE *stream, const struct layout *layout) {
-  const char *before = "too narrow for: ";
+  static const char start[] = "too narrow for:";
+  size_t taken = 0;
   for (size_t i = 0; i < table->column_count; i++) {
     if (!layout->hidden[i]) continue;
-    fprintf(stream, "%s%s", before, table->columns[i].title);
-    before = ", ";
+    const char *title = table->columns[i].title;
+    const size_t needed = display_width(title) + 2; /* a blank before it and a comma after it */
+    if (taken > 0) fputc(',', stream);
+    if (taken == 0) taken = (size_t)fprintf(stream, "%s", start);
+    const bool fits = taken + needed <= layout->screen;
+    fprintf(stream, "%s%s", fits ? " " : "\n  ", title);
+    taken = (fits ? taken : 1) + needed;
   }
-  if (*before == ',') fputc('\n', stream);
+  if (taken > 0) fputc('\n', stream);
 }
 
 static struct layout lay_out(const struct sk_table *table, struct sk_screen screen) {
-  struct layout layout = {.colour = screen.colour};
+  struct layout layout = {.screen = screen.width, .colour = screen.colour};
   measure(table, layout.widths);
   if (screen.width > 0) fit(table, &layout, screen.width);
   for (size_t i = 0; i < table->column_count; i++) layout.last = layout.hidden[i] ? layout.last : i;

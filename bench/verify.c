@@ -156,10 +156,12 @@ static void run_on(struct sk_verify *v, const struct sk_verify_case *c, const ch
   fault_case = NULL;
   if (sk_verify_failed(v)) {
     v->failed++;
+    sk_progress_clear(&v->progress);
     sk_report_failure(v, v->result);
   } else {
     v->passed++;
   }
+  sk_progress_update(&v->progress, "cases", v->passed + v->failed, v->total);
 }
 
 void sk_verify_run(struct sk_verify *v, const struct sk_verify_case *c, const char *name_format, ...) {
@@ -169,6 +171,10 @@ void sk_verify_run(struct sk_verify *v, const struct sk_verify_case *c, const ch
   vsnprintf(name, sizeof name, name_format, arguments);
   va_end(arguments);
   if (v->filtered && regexec(&v->filter, name, 0, NULL, 0) != 0) return;
+  if (v->counting) {
+    v->total += v->table_count;
+    return;
+  }
   for (size_t i = 0; i < v->table_count; i++) run_on(v, c, name, v->tables[i]);
 }
 
@@ -295,18 +301,31 @@ static bool compile_filter(struct sk_verify *v) {
   return true;
 }
 
-static void run_everything(struct sk_verify *v) {
+/* Call all subjects: their cases are run and reported, or only counted. */
+static void go_through_subjects(struct sk_verify *v) {
   static void (*const subjects[])(struct sk_verify *) = {
       sk_verify_conv_kernels,        sk_verify_winograd_kernels, sk_verify_pool_kernels, sk_verify_dense_kernels,
       sk_verify_elementwise_kernels, sk_verify_layout_kernels,   sk_verify_conv_plans,   sk_verify_conv_algebra,
   };
-  struct sigaction saved[FAULTS];
-  catch_faults(saved);
   for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
     subjects[i](v);
+    if (v->counting) continue;
+    sk_progress_clear(&v->progress);
     sk_report_groups(v);
   }
+}
+
+/* How many there are is known before, for the time that is left. */
+static void run_everything(struct sk_verify *v) {
+  struct sigaction saved[FAULTS];
+  v->counting = true;
+  go_through_subjects(v);
+  v->counting = false;
+  sk_progress_begin(&v->progress);
+  catch_faults(saved);
+  go_through_subjects(v);
   release_faults(saved);
+  sk_progress_end(&v->progress);
 }
 
 static void release(struct sk_verify *v) {

@@ -4,6 +4,7 @@
 
 #include <regex.h>
 
+#include "bench/terminal.h"
 #include "bench/verify.h"
 #include "bench/verify_guard.h"
 #include "kernels/kernels.h"
@@ -66,6 +67,9 @@ struct sk_verify {
   const struct sk_kernel_table *generic;
   bool hardware_fma;
   size_t passed, failed, skipped;
+  bool counting; /* cases are counted, not run */
+  size_t total;  /* of them */
+  struct sk_progress progress;
   struct sk_verify_result *results;
   size_t result_count, result_capacity, reported;
 

@@ -5,6 +5,8 @@
 
 #include "dispatch/size.h"
 #include "dispatch/status.h"
+#include "resnet/suggest.h"
+#include "resnet/text.h"
 
 /* ---- Names of things ---------------------------------------------------------------------------------------- */
 
@@ -226,6 +228,19 @@ size_t sk_graph_find(const struct sk_graph *graph, const char *name) {
     if (strcmp(graph->aliases[i].name, name) == 0) return graph->aliases[i].node;
   }
   return SK_NO_NODE;
+}
+
+sk_status sk_graph_fail_unknown(const struct sk_graph *graph, const char *model, const char *name) {
+  struct sk_suggestion suggestion = {.word = name};
+  for (size_t i = 0; i < graph->count; i++) sk_suggestion_consider(&suggestion, graph->nodes[i].name);
+  for (size_t i = 0; i < graph->alias_count; i++) sk_suggestion_consider(&suggestion, graph->aliases[i].name);
+  if (suggestion.nearest) {
+    return sk_fail(SK_INVALID_ARGUMENT, "layer \"%s\": not in %s, did you mean %s?", sk_quote_short(name).text, model,
+                   suggestion.nearest);
+  }
+  return sk_fail(SK_INVALID_ARGUMENT,
+                 "layer \"%s\": not in %s, expected a name such as conv1, layer1.0.conv1, layer3 or avgpool",
+                 sk_quote_short(name).text, model);
 }
 
 static size_t conv_parameter_shape(const struct sk_node *node, enum sk_parameter parameter, size_t shape[4]) {

@@ -83,6 +83,9 @@ void sk_graph_alias(struct sk_graph *graph, const char *name, size_t node);
 /* Find a node by name or alias; SK_NO_NODE if there is none. */
 size_t sk_graph_find(const struct sk_graph *graph, const char *name);
 
+/* Fail because no node has that name: "layer "layer9": not in resnet18, did you mean layer1?". */
+sk_status sk_graph_fail_unknown(const struct sk_graph *graph, const char *model, const char *name);
+
 /* Number of inputs of an operator: 0, 1 or 2. */
 size_t sk_node_input_count(enum sk_node_op op);
 

@@ -5,6 +5,7 @@
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "resnet/network.h"
+#include "resnet/suggest.h"
 #include "resnet/text.h"
 
 /* ---- The table ---------------------------------------------------------------------------------------------- */
@@ -55,6 +56,12 @@ static size_t stage_count(const struct model *model) { return model->family == I
 
 static sk_status unknown_model(const char *name) {
   char names[400] = "";
+  struct sk_suggestion suggestion = {.word = name};
+  for (size_t i = 0; i < MODEL_COUNT; i++) sk_suggestion_consider(&suggestion, models[i].name);
+  if (suggestion.nearest) {
+    return sk_fail(SK_INVALID_ARGUMENT, "model \"%s\": unknown, did you mean %s?", sk_quote_short(name).text,
+                   suggestion.nearest);
+  }
   for (size_t i = 0, used = 0; i < MODEL_COUNT && used < sizeof names; i++) {
     const int length = snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", models[i].name);
     used += length > 0 ? (size_t)length : 0;

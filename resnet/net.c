@@ -50,10 +50,7 @@ static sk_status choose_engine(sk_net *net, const sk_net_options *options) {
 static sk_status find_tap(sk_net *net, const char *model, const char *name, size_t *node) {
   if (!name) return sk_fail(SK_INVALID_ARGUMENT, "taps: NULL name");
   *node = sk_graph_find(&net->graph, name);
-  if (*node != SK_NO_NODE) return SK_OK;
-  return sk_fail(SK_INVALID_ARGUMENT,
-                 "layer \"%s\": not in %s, expected a name such as conv1, layer1.0.conv1, layer3 or avgpool",
-                 sk_quote_short(name).text, model);
+  return *node != SK_NO_NODE ? SK_OK : sk_graph_fail_unknown(&net->graph, model, name);
 }
 
 static sk_status find_taps(sk_net *net, const char *model, const sk_net_options *options) {

@@ -39,11 +39,25 @@ Test(terminal, drops_what_matters_least_until_it_fits) {
   assert_prints(0, whole);
   assert_prints(38, whole);
   assert_prints(37, "name               ms  share\nlayer3.22.conv2  1.25    3.5\ntoo narrow for: shape\n");
-  assert_prints(27, "name               ms\nlayer3.22.conv2  1.25\ntoo narrow for: shape, share\n");
+  assert_prints(27, "name               ms\nlayer3.22.conv2  1.25\ntoo narrow for: shape,\n  share\n");
 }
 
-Test(terminal, shortens_words_last_and_never_numbers) {
-  assert_prints(20, "name              ms\nlayer3...conv2  1.25\ntoo narrow for: shape, share\n");
+Test(terminal, shortens_words_last) {
+  assert_prints(20, "name              ms\nlayer3...conv2  1.25\ntoo narrow for:\n  shape, share\n");
+}
+
+Test(terminal, never_shortens_numbers) {
+  static const struct sk_column numbers[] = {{"parameters", true, 0}};
+  struct sk_table table;
+  char *text = NULL;
+  size_t length = 0;
+  FILE *stream = open_memstream(&text, &length);
+  sk_table_begin(&table, numbers, 1);
+  sk_table_cell(&table, "68883240");
+  cr_assert(sk_table_print(&table, stream, (struct sk_screen){.width = 5}));
+  fclose(stream);
+  cr_expect_str_eq(text, "parameters\n  68883240\n");
+  free(text);
 }
 
 Test(terminal, colours_only_where_the_screen_has_them) {
