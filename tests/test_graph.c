@@ -144,8 +144,8 @@ static void expect_refused(const char *model, const sk_net_options *options, con
 }
 
 Test(graph, bad_options_are_refused) {
-  expect_refused("resnet51", NULL, "resnet51");
-  expect_refused("resnet51", NULL, "resnet1202-cifar-b");
+  expect_refused("resnet51", NULL, "did you mean resnet50?");
+  expect_refused("mobilenet", NULL, "resnet1202-cifar-b");
   expect_refused(NULL, NULL, "model");
   expect_refused("resnet18", &(sk_net_options){.in_height = 31}, "31");
   expect_refused("resnet18", &(sk_net_options){.in_width = 31}, "at least 32");
