@@ -63,7 +63,7 @@ static sk_status make_plan(const struct conv_case *c, enum sk_layout layout, sk_
   if (!weights) return sk_fail(SK_OUT_OF_MEMORY, "no memory for %zu weights", count);
   fill(weights, count);
   const sk_conv_options options = {.isa = c->isa, .algorithm = c->algorithm, .threads = 1, .relu = true};
-  const sk_status status = sk_conv_plan(plan, s, weights, NULL, &options, layout);
+  const sk_status status = sk_conv_plan(plan, s, weights, NULL, &options, layout, NULL);
   free(weights);
   return status;
 }
