@@ -40,7 +40,7 @@ static sk_status make_plan(const struct sk_case *c, const sk_conv_shape *s, enum
   sk_status status =
       sk_make_floats(&weights, s->out_channels * sk_conv_group_inputs(s) * s->kernel_height * s->kernel_width);
   if (!status) status = sk_make_floats(&bias, s->out_channels);
-  if (!status) status = sk_conv_plan(plan, s, weights, bias, &options, layout);
+  if (!status) status = sk_conv_plan(plan, s, weights, bias, &options, layout, NULL);
   sk_free(weights);
   sk_free(bias);
   return status;

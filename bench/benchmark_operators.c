@@ -46,7 +46,7 @@ static sk_status make_tensor(struct sk_tensor *t, size_t channels, size_t height
 static sk_status make_dense(const struct operation *o, struct sk_dense *dense) {
   float *weights;
   sk_status status = sk_make_floats(&weights, o->in_channels * o->channels);
-  if (!status) status = sk_dense_create(dense, o->in_channels, o->channels, weights, NULL);
+  if (!status) status = sk_dense_create(dense, o->in_channels, o->channels, weights, NULL, NULL);
   sk_free(weights);
   return status;
 }

@@ -29,7 +29,7 @@ static sk_status plan_with(struct sk_conv_subject *subject, const struct sk_conv
     const size_t elements = sk_node_parameter_elements(request->graph, CONV, SK_PARAMETER_WEIGHT);
     sk_fold_batch_norm(batch_norm, elements / shape->out_channels, weights, bias);
   }
-  return sk_conv_plan(&subject->plan, shape, weights, bias, &options, subject->x.layout);
+  return sk_conv_plan(&subject->plan, shape, weights, bias, &options, subject->x.layout, NULL);
 }
 
 static sk_status make_plan(struct sk_conv_subject *subject, const struct sk_conv_request *request,

@@ -232,7 +232,7 @@ static void check_outputs(struct sk_verify *v, const struct run *r, size_t batch
 static bool create_plan(struct sk_verify *v, const struct run *r, enum sk_layout layout, bool tensors) {
   const struct fixture *f = r->fixture;
   const float *weights = f->weights[r->data], *bias = run_bias(r);
-  const sk_status status = tensors ? sk_conv_plan(&v->plan, &f->shape, weights, bias, &r->options, layout)
+  const sk_status status = tensors ? sk_conv_plan(&v->plan, &f->shape, weights, bias, &r->options, layout, NULL)
                                    : sk_conv_create(&v->plan, &f->shape, weights, bias, &r->options);
   if (status) {
     sk_verify_fail(v, "making the plan: %s", sk_error_message());

@@ -162,9 +162,8 @@ sk_status sk_conv_allocate_weights(sk_conv *plan, size_t a, size_t b, size_t c) 
       !sk_size_multiply(count, sizeof(float), &bytes) || bytes > PTRDIFF_MAX) {
     return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the packed weights overflows");
   }
-  plan->weights = sk_alloc(bytes);
+  plan->weights = sk_arena_take(plan->arena, bytes);
   if (!plan->weights) return sk_fail(SK_OUT_OF_MEMORY, "convolution: no memory for %zu bytes of weights", bytes);
-  memset(plan->weights, 0, bytes);
   plan->weight_floats = count;
   return SK_OK;
 }
@@ -192,7 +191,7 @@ static sk_status fill_plan(sk_conv *plan, const sk_conv_shape *shape, const floa
 }
 
 sk_status sk_conv_plan(sk_conv **out, const sk_conv_shape *shape, const float *weights, const float *bias,
-                       const sk_conv_options *options, enum sk_layout in_layout) {
+                       const sk_conv_options *options, enum sk_layout in_layout, struct sk_arena *arena) {
   static const sk_conv_options defaults = {0};
   if (!out || !shape || !weights) return sk_fail(SK_INVALID_ARGUMENT, "convolution: NULL plan, shape or weights");
   if (!options) options = &defaults;
@@ -202,6 +201,7 @@ sk_status sk_conv_plan(sk_conv **out, const sk_conv_shape *shape, const float *w
   sk_conv *plan = calloc(1, sizeof *plan);
   if (!plan) return sk_fail(SK_OUT_OF_MEMORY, "convolution: no memory for a plan");
   plan->in_layout = in_layout;
+  plan->arena = arena;
   const sk_status status = fill_plan(plan, shape, weights, bias, options);
   if (status) {
     sk_conv_destroy(plan);
@@ -213,7 +213,7 @@ sk_status sk_conv_plan(sk_conv **out, const sk_conv_shape *shape, const float *w
 
 void sk_conv_destroy(sk_conv *plan) {
   if (!plan) return;
-  sk_free(plan->weights);
+  if (!plan->arena) sk_free(plan->weights);
   sk_free(plan->bias);
   free(plan);
 }
@@ -252,7 +252,7 @@ sk_status sk_conv_create(sk_conv **plan, const sk_conv_shape *shape, const float
   const bool direct =
       options == NULL || options->algorithm == SK_ALGORITHM_DIRECT || options->algorithm == SK_ALGORITHM_AUTO;
   const bool planar = shape && direct && sk_conv_takes_planar(shape);
-  return sk_conv_plan(plan, shape, weights, bias, options, planar ? SK_LAYOUT_NCHW : SK_LAYOUT_NCHW16C);
+  return sk_conv_plan(plan, shape, weights, bias, options, planar ? SK_LAYOUT_NCHW : SK_LAYOUT_NCHW16C, NULL);
 }
 
 sk_isa sk_conv_isa(const sk_conv *plan) { return plan->kernels->isa; }

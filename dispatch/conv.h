@@ -2,15 +2,17 @@
 #ifndef SK_DISPATCH_CONV_H
 #define SK_DISPATCH_CONV_H
 
+#include "dispatch/memory.h"
 #include "dispatch/tensor.h"
 
 /*
  * Make a plan whose runs take tensors. As sk_conv_create, and: `in_layout` is the layout of the input. Only a
  * convolution with few enough input channels takes SK_LAYOUT_NCHW (sk_conv_takes_planar); outputs are always NCHW16c.
- * `shape->batch` is the batch that `auto` and the workspace are chosen for; runs may have fewer images.
+ * `shape->batch` is the batch that the workspace is sized for; runs may have fewer images. `arena`: where the packed
+ * weights go, which must outlive the plan; NULL: memory of its own.
  */
 sk_status sk_conv_plan(sk_conv **plan, const sk_conv_shape *shape, const float *weights, const float *bias,
-                       const sk_conv_options *options, enum sk_layout in_layout);
+                       const sk_conv_options *options, enum sk_layout in_layout, struct sk_arena *arena);
 
 /* Whether a convolution can read planar input: one block of channels or less, one group. It then runs direct. */
 bool sk_conv_takes_planar(const sk_conv_shape *shape);

@@ -30,7 +30,8 @@ struct sk_conv {
   enum sk_layout in_layout;
   int threads;
   bool residual, relu;
-  float *weights; /* packed as the method reads them */
+  struct sk_arena *arena; /* that the weights are in; NULL: their own memory */
+  float *weights;         /* packed as the method reads them */
   size_t weight_floats;
   float *bias; /* [ceil(out_channels/16)][16] */
   size_t tensor_workspace_bytes;

@@ -186,8 +186,8 @@ size_t sk_dense_weight_bytes(const struct sk_dense *dense) {
 }
 
 sk_status sk_dense_create(struct sk_dense *dense, size_t inputs, size_t outputs, const float *weights,
-                          const float *bias) {
-  *dense = (struct sk_dense){.inputs = inputs, .outputs = outputs};
+                          const float *bias, struct sk_arena *arena) {
+  *dense = (struct sk_dense){.inputs = inputs, .outputs = outputs, .arena = arena};
   size_t size = 0;
   if (inputs == 0 || outputs == 0 || outputs > PTRDIFF_MAX / 4096 || inputs > PTRDIFF_MAX / 4096 ||
       !sk_size_multiply(inputs + 1, outputs + SK_DENSE_PANEL, &size) || size > PTRDIFF_MAX / sizeof(float)) {
@@ -195,9 +195,8 @@ sk_status sk_dense_create(struct sk_dense *dense, size_t inputs, size_t outputs,
                    "dense: %zu inputs and %zu outputs, expected at least 1 each and a size in range", inputs, outputs);
   }
   const size_t bytes = sk_dense_weight_bytes(dense);
-  dense->weights = sk_alloc(bytes);
+  dense->weights = sk_arena_take(arena, bytes);
   if (!dense->weights) return sk_fail(SK_OUT_OF_MEMORY, "dense: no memory for %zu bytes of weights", bytes);
-  memset(dense->weights, 0, bytes);
   dense->bias = dense->weights + dense_panels(dense) * SK_DENSE_PANEL * inputs;
   for (size_t o = 0; o < outputs; o++) {
     float *column = dense->weights + o / SK_DENSE_PANEL * inputs * SK_DENSE_PANEL + o % SK_DENSE_PANEL;
@@ -208,7 +207,7 @@ sk_status sk_dense_create(struct sk_dense *dense, size_t inputs, size_t outputs,
 }
 
 void sk_dense_destroy(struct sk_dense *dense) {
-  sk_free(dense->weights);
+  if (!dense->arena) sk_free(dense->weights);
   *dense = (struct sk_dense){0};
 }
 

@@ -5,6 +5,7 @@
 #ifndef SK_DISPATCH_OPS_H
 #define SK_DISPATCH_OPS_H
 
+#include "dispatch/memory.h"
 #include "dispatch/tensor.h"
 
 /* Where an operator runs: kernels and number of threads. */
@@ -55,13 +56,15 @@ void sk_op_subsample(struct sk_engine engine, size_t stride, size_t batch, const
 /* A dense layer's packed weights. */
 struct sk_dense {
   size_t inputs, outputs;
-  float *weights; /* [panels][inputs][SK_DENSE_PANEL] */
-  float *bias;    /* [panels][SK_DENSE_PANEL] */
+  struct sk_arena *arena; /* that the weights are in; NULL: their own memory */
+  float *weights;         /* [panels][inputs][SK_DENSE_PANEL] */
+  float *bias;            /* [panels][SK_DENSE_PANEL] */
 };
 
-/* Pack weights[outputs][inputs] and bias[outputs] (or NULL). Errors: SK_INVALID_ARGUMENT, SK_OUT_OF_MEMORY. */
+/* Pack weights[outputs][inputs] and bias[outputs] (or NULL) into an arena, or (NULL) memory of their own. Errors:
+ * SK_INVALID_ARGUMENT, SK_OUT_OF_MEMORY. */
 sk_status sk_dense_create(struct sk_dense *dense, size_t inputs, size_t outputs, const float *weights,
-                          const float *bias);
+                          const float *bias, struct sk_arena *arena);
 void sk_dense_destroy(struct sk_dense *dense);
 size_t sk_dense_weight_bytes(const struct sk_dense *dense);
 

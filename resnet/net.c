@@ -26,7 +26,8 @@ struct sk_net {
   struct sk_schedule schedule;
   struct sk_memory_plan memory;
   struct sk_engine engine;
-  struct layer *layers; /* [schedule.count] */
+  struct layer *layers;  /* [schedule.count] */
+  struct sk_arena arena; /* the packed weights, in the order of their use */
   size_t batch;
   size_t *taps; /* [tap_count] nodes */
   size_t tap_count;
@@ -135,8 +136,8 @@ static sk_status plan_conv(sk_net *net, size_t i, float *weights, float *bias) {
                                    .threads = net->engine.threads,
                                    .residual = step->residual != SK_NO_NODE,
                                    .relu = step->relu};
-  const sk_status status =
-      sk_conv_plan(&layer->conv, &shape, weights, bias, &options, net->memory.values[step->input].tensor.layout);
+  const sk_status status = sk_conv_plan(&layer->conv, &shape, weights, bias, &options,
+                                        net->memory.values[step->input].tensor.layout, &net->arena);
   if (status) return status;
   net->weight_bytes += sk_conv_weight_bytes(layer->conv);
   net->conv_workspace = sk_size_max(net->conv_workspace, sk_conv_tensor_workspace_bytes(layer->conv));
@@ -147,7 +148,7 @@ static sk_status plan_dense(sk_net *net, size_t i, const float *weights, const f
   const struct sk_step *const step = &net->schedule.steps[i];
   struct sk_dense *const dense = &net->layers[i].dense;
   const sk_status status = sk_dense_create(dense, net->graph.nodes[step->input].channels,
-                                           net->graph.nodes[step->node].channels, weights, bias);
+                                           net->graph.nodes[step->node].channels, weights, bias, &net->arena);
   if (!status) net->weight_bytes += sk_dense_weight_bytes(dense);
   return status;
 }
@@ -260,6 +261,7 @@ void sk_net_destroy(sk_net *net) {
     sk_dense_destroy(&net->layers[i].dense);
     sk_free(net->layers[i].scale);
   }
+  sk_arena_destroy(&net->arena);
   free(net->layers);
   free(net->taps);
   free(net->tapped);
