@@ -100,6 +100,7 @@ static struct sk_conv_direct_args panel_args(const sk_conv *plan, const struct s
       .x_pixel = s->stride_width * sk_tensor_pixel(x),
       .x_channel = x->layout == SK_LAYOUT_NCHW ? sk_tensor_plane(x) : 1,
       .weights = plan->weights + (group * blocks + first) * SK_BLOCK * reduction(s),
+      .weights_after = reduction(s) * sk_size_min(plan->kernels->tile_blocks, blocks - first) * SK_BLOCK,
       .bias = plan->bias + out_plane * SK_BLOCK,
       .residual = residual ? sk_tensor_at(residual, image, out_plane) : NULL,
       .residual_block = residual ? sk_tensor_plane(residual) : 0,

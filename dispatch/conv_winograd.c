@@ -145,6 +145,7 @@ static void multiply(const struct winograd_run *run, size_t point, size_t panel)
       .x_pixel = SK_BLOCK,
       .x_channel = 1,
       .weights = plan->weights + point * weights_per_point(s) + first * SK_BLOCK * s->in_channels,
+      .weights_after = s->in_channels * sk_size_min(plan->kernels->tile_blocks, blocks - first) * SK_BLOCK,
       .y = run->t + (point * blocks + first) * block_stride(run),
       .y_block = block_stride(run),
       .rows = 1,

@@ -8,10 +8,12 @@
 
 enum { MAX_VECTORS = SK_TILE_BLOCKS * SK_VECTORS };
 
-/* Where one tile begins. */
+/* Where one tile begins, and its share of the next call's weights, `ahead_step` bytes of them per channel. */
 struct corner {
   const float *x, *residual;
   float *y;
+  uintptr_t ahead;
+  size_t ahead_step;
 };
 
 /* Ask for what lies `distance` floats on, the same tap of the next channel block: another page, where no hardware
@@ -19,6 +21,15 @@ struct corner {
  * integers. */
 SK_INLINE void prefetch(const float *x, size_t distance) {
   __builtin_prefetch((const void *)((uintptr_t)x + distance * sizeof *x)); /* NOLINT(performance-no-int-to-ptr) */
+}
+
+/* Ask for the weights that come after these, into the L2 cache: the register tiles of this call share the work, so that
+ * memory is read all the time and not only while the first of them runs. */
+SK_INLINE void prefetch_weights(uintptr_t ahead, const size_t blocks) {
+  SK_UNROLL for (size_t b = 0; b < blocks; b++) {
+    __builtin_prefetch((const void *)(ahead + b * SK_BLOCK * sizeof(float)), 0,
+                       2); /* NOLINT(performance-no-int-to-ptr) */
+  }
 }
 
 /*
@@ -41,8 +52,12 @@ SK_INLINE void tile(const struct sk_conv_direct_args *args, struct corner at, co
       for (size_t s = 0; s < args->kernel_width; s++) {
         const float *tap[2] = {x + r * args->x_row + s * args->x_column, NULL};
         tap[1] = tap[0] + args->x_line;
-        SK_UNROLL for (size_t p = 0; p < pixels; p++) { prefetch(tap[p / width] + p % width * x_pixel, args->x_block); }
+        if (left > 0) {
+          SK_UNROLL for (size_t p = 0; p < pixels; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_block);
+        }
         for (const float *const end = w + channels * vectors * SK_LANES; w != end; w += vectors * SK_LANES) {
+          prefetch_weights(at.ahead, blocks);
+          at.ahead += at.ahead_step;
           vf weight[MAX_VECTORS];
           SK_UNROLL for (size_t v = 0; v < vectors; v++) weight[v] = vload(w + v * SK_LANES);
           SK_UNROLL for (size_t i = 0; i < pixels * vectors; i++) {
@@ -166,6 +181,7 @@ static tile_fn *choose_tile(struct strides strides, size_t blocks) {
 
 /* Walk along one or two rows in tiles of nearly equal width: two tiles of 7 run faster than one of 13 and one of 1. */
 static void walk(const struct sk_conv_direct_args *args, tile_fn *compute, size_t widest, size_t row, size_t rows) {
+  const size_t bytes_per_channel = args->blocks * SK_BLOCK * sizeof(float);
   const size_t tiles = (args->pixels + widest - 1) / widest;
   const size_t narrow = args->pixels / tiles, wide_tiles = args->pixels % tiles;
   size_t first = 0;
@@ -175,6 +191,8 @@ static void walk(const struct sk_conv_direct_args *args, tile_fn *compute, size_
         .x = args->x + row * args->x_line + first * args->x_pixel,
         .residual = args->residual ? args->residual + row * args->residual_line + first * SK_BLOCK : NULL,
         .y = args->y + row * args->y_line + first * SK_BLOCK,
+        .ahead = (uintptr_t)(args->weights + args->weights_after) + t * args->weights_after * sizeof(float) / tiles,
+        .ahead_step = bytes_per_channel / tiles,
     };
     compute(args, at, rows, width);
     first += width;
