@@ -5,17 +5,21 @@
 
 #include <stdint.h>
 
-/* sk_embedded_<name>_length and sk_embedded_<name>_text, local to this object. */
-#define SK_EMBEDDED(name, file)                         \
-  __asm__(                                              \
-      ".pushsection .rodata\n.balign 8\n"               \
-      "sk_embedded_" #name                              \
-      "_length: .quad 2f - 1f\n"                        \
-      "sk_embedded_" #name "_text:\n1: .incbin \"" file \
-      "\"\n2: .byte 0\n"                                \
-      ".popsection\n");                                 \
-  extern const uint64_t sk_embedded_##name##_length;    \
-  extern const char sk_embedded_##name##_text[];
+/* sk_embedded_<name>_length and sk_embedded_<name>_text. They are hidden rather than local to this object: Arm's linker
+ * takes addresses of local symbols from a table that cannot tell those of one section apart. */
+#define SK_HIDDEN __attribute__((visibility("hidden")))
+#define SK_EMBEDDED(name, file)                                                           \
+  __asm__(                                                                                \
+      ".pushsection .rodata\n.balign 8\n"                                                 \
+      ".globl sk_embedded_" #name "_length, sk_embedded_" #name                           \
+      "_text\n"                                                                           \
+      ".hidden sk_embedded_" #name "_length, sk_embedded_" #name                          \
+      "_text\n"                                                                           \
+      "sk_embedded_" #name                                                                \
+      "_length: .quad 2f - 1f\n"                                                          \
+      "sk_embedded_" #name "_text:\n1: .incbin \"" file "\"\n2: .byte 0\n.popsection\n"); \
+  extern SK_HIDDEN const uint64_t sk_embedded_##name##_length;                            \
+  extern SK_HIDDEN const char sk_embedded_##name##_text[];
 #include "bench/embedded.def"
 #undef SK_EMBEDDED
 

@@ -31,8 +31,9 @@ void *sk_alloc(size_t bytes) {
   size_t padded;
   if (!sk_size_add(bytes, SK_ALIGNMENT - 1, &padded)) return NULL;
   const size_t rounded = sk_size_max(padded / SK_ALIGNMENT * SK_ALIGNMENT, SK_ALIGNMENT);
-  void *memory = aligned_alloc(rounded >= HUGE_PAGE ? HUGE_PAGE : SK_ALIGNMENT, rounded);
-  if (memory) prefer_huge_pages(memory, rounded);
+  void *memory = NULL;
+  if (posix_memalign(&memory, rounded >= HUGE_PAGE ? HUGE_PAGE : SK_ALIGNMENT, rounded) != 0) return NULL;
+  prefer_huge_pages(memory, rounded);
   return memory;
 }
 

@@ -42,16 +42,25 @@ struct output_plane {
   double *magnitude; /* sum of |w| * |x|, or NULL */
 };
 
-/* Add w * x for one tap, which sees the input from row r and column s on. */
-static void add_tap(const sk_conv_shape *shape, const struct padded_image *x, const double *tap, double w,
+/* value += w * x, and magnitude (or NULL) += |w| * |x|, of which every stride-th is there. */
+static void add_row(double w, const double *restrict x, size_t stride, size_t count, double *restrict value,
+                    double *restrict magnitude) {
+  if (stride == 1) { /* apart, for the compiler to vectorize */
+    for (size_t j = 0; j < count; j++) value[j] += w * x[j];
+  } else {
+    for (size_t j = 0; j < count; j++) value[j] += w * x[j * stride];
+  }
+  for (size_t j = 0; magnitude && j < count; j++) magnitude[j] += fabs(w) * fabs(x[j * stride]);
+}
+
+/* Add w * x for one tap, which sees the input from `x` on. */
+static void add_tap(const sk_conv_shape *shape, const double *x, size_t x_width, double w,
                     const struct output_plane *y) {
-  for (size_t i = 0; i < y->height; i++) {
-    const double *row = tap + i * shape->stride_height * x->width;
-    double *value = y->value + i * y->width;
-    for (size_t j = 0; j < y->width; j++) value[j] += w * row[j * shape->stride_width];
-    if (!y->magnitude) continue;
-    double *magnitude = y->magnitude + i * y->width;
-    for (size_t j = 0; j < y->width; j++) magnitude[j] += fabs(w) * fabs(row[j * shape->stride_width]);
+  const bool is_one_row = shape->stride_height == 1 && shape->stride_width == 1 && x_width == y->width;
+  const size_t rows = is_one_row ? 1 : y->height, columns = is_one_row ? y->height * y->width : y->width;
+  for (size_t i = 0; i < rows; i++) {
+    add_row(w, x + i * shape->stride_height * x_width, shape->stride_width, columns, y->value + i * columns,
+            y->magnitude ? y->magnitude + i * columns : NULL);
   }
 }
 
@@ -68,7 +77,7 @@ static void compute_plane(const sk_conv_shape *shape, const struct padded_image 
     for (size_t r = 0; r < shape->kernel_height; r++) {
       for (size_t s = 0; s < shape->kernel_width; s++, w++) {
         const size_t offset = r * shape->dilation_height * x->width + s * shape->dilation_width;
-        add_tap(shape, x, plane + offset, *w, y);
+        add_tap(shape, plane + offset, x->width, *w, y);
       }
     }
   }

@@ -1,5 +1,6 @@
 /* A run allocates nothing: the C library's allocator is watched while networks and convolutions run. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -32,6 +33,12 @@ void *realloc(void *memory, size_t bytes) {
 void *aligned_alloc(size_t alignment, size_t bytes) {
   atomic_fetch_add(&allocations, 1);
   return __libc_memalign(alignment, bytes);
+}
+
+int posix_memalign(void **memory, size_t alignment, size_t bytes) {
+  atomic_fetch_add(&allocations, 1);
+  *memory = __libc_memalign(alignment, bytes);
+  return *memory ? 0 : ENOMEM;
 }
 
 /* Run a network twice: the first run lets OpenMP start its threads, the second is watched. */
