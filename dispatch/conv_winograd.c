@@ -71,11 +71,15 @@ static size_t tile_count(const sk_conv *plan, size_t batch) {
 }
 
 /*
- * Choose how many tiles to transform at a time: as many as keep the transformed tiles and their products near half a
- * megabyte, what an L2 cache holds beside the weights that stream through it, in whole register tiles.
+ * Choose how many tiles to transform at a time, in whole register tiles: as many as keep the transformed tiles and
+ * their products near half a megabyte, what an L2 cache holds beside the weights that stream through it; or as large as
+ * the weights, up to two megabytes: those are read again for each block of tiles, from farther away than the tiles
+ * would be.
  */
 static size_t choose_tile_block(const sk_conv *plan) {
-  const size_t budget = (size_t)512 * 1024, register_tile = 14;
+  const size_t register_tile = 14, half_a_mebibyte = (size_t)512 * 1024;
+  const size_t weight_bytes = point_count(plan) * weights_per_point(&plan->shape) * sizeof(float);
+  const size_t budget = sk_size_min(sk_size_max(weight_bytes, half_a_mebibyte), 4 * half_a_mebibyte);
   const size_t planes = sk_blocks(plan->shape.in_channels) + sk_blocks(plan->shape.out_channels);
   const size_t tile_bytes = point_count(plan) * planes * SK_BLOCK * sizeof(float);
   const size_t wanted = sk_size_max(register_tile, budget / tile_bytes / register_tile * register_tile);
