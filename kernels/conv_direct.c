@@ -56,8 +56,10 @@ SK_INLINE void tile(const struct sk_conv_direct_args *args, struct corner at, co
           SK_UNROLL for (size_t p = 0; p < pixels; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_block);
         }
         for (const float *const end = w + channels * vectors * SK_LANES; w != end; w += vectors * SK_LANES) {
-          prefetch_weights(at.ahead, blocks);
-          at.ahead += at.ahead_step;
+          if (blocks == SK_TILE_BLOCKS) { /* a narrower panel is the last: nothing comes after it */
+            prefetch_weights(at.ahead, blocks);
+            at.ahead += at.ahead_step;
+          }
           vf weight[MAX_VECTORS];
           SK_UNROLL for (size_t v = 0; v < vectors; v++) weight[v] = vload(w + v * SK_LANES);
           SK_UNROLL for (size_t i = 0; i < pixels * vectors; i++) {
