@@ -276,7 +276,7 @@ static void direct_cases(struct sk_verify *v) {
 struct grouped_case {
   size_t kernel_height, kernel_width;
   size_t stride, channels; /* of one group */
-  bool contiguous;
+  enum sk_grouped_lanes lanes;
 };
 
 enum { GROUPED_PIXELS = 9, GROUPED_PLANES = 3 }; /* two tiles of 4 and a tail; lanes spread over three blocks */
@@ -303,7 +303,10 @@ static void choose_lanes(struct sk_verify *v, struct grouped_model *m) {
   for (size_t i = 0; i < c->channels * SK_BLOCK; i++) {
     const size_t any = sk_random_below(&v->random, GROUPED_PLANES * SK_BLOCK);
     const size_t whole_block = i / SK_BLOCK % GROUPED_PLANES * SK_BLOCK + i % SK_BLOCK;
-    m->lane[i] = (uint32_t)(c->contiguous ? whole_block : any);
+    const size_t of_group = SK_BLOCK + i % SK_BLOCK / c->channels * c->channels + i / SK_BLOCK;
+    m->lane[i] = (uint32_t)(c->lanes == SK_LANES_CONTIGUOUS ? whole_block
+                            : c->lanes == SK_LANES_PERMUTED ? of_group
+                                                            : any);
   }
 }
 
@@ -385,7 +388,7 @@ static void run_grouped(struct sk_verify *v, const struct grouped_model *m, size
                         enum sk_guard_side side) {
   const struct grouped_case *c = m->c;
   const size_t mark = v->scratch_count, floats = pixels * SK_BLOCK;
-  struct sk_conv_grouped_args args = {.contiguous = c->contiguous,
+  struct sk_conv_grouped_args args = {.lanes = c->lanes,
                                       .pixels = pixels,
                                       .channels = c->channels,
                                       .kernel_height = c->kernel_height,
@@ -425,13 +428,18 @@ static void grouped_case(struct sk_verify *v, const void *parameters) {
 static void grouped_cases(struct sk_verify *v) {
   static const size_t kernels[][2] = {{1, 1}, {3, 3}, {2, 5}};
   static const size_t channels[] = {1, 2, 3, 4, 5, 8, 17};
+  static const char *const names[] = {"gathered", "contiguous", "permuted"};
+  enum { LANES = sizeof names / sizeof names[0] };
   for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; k++) {
     for (size_t stride = 1; stride <= 3; stride++) {
-      for (size_t i = 0; i < 2 * sizeof channels / sizeof channels[0]; i++) {
-        const struct grouped_case parameters = {kernels[k][0], kernels[k][1], stride, channels[i / 2], i % 2 == 0};
-        const struct sk_verify_case c = {"conv_grouped", NULL, grouped_case, &parameters};
-        sk_verify_run(v, &c, "conv_grouped/k%zux%zu/stride%zu/c%zu/%s", kernels[k][0], kernels[k][1], stride,
-                      channels[i / 2], i % 2 == 0 ? "contiguous" : "gathered");
+      for (size_t i = 0; i < LANES * sizeof channels / sizeof channels[0]; i++) {
+        const struct grouped_case parameters = {kernels[k][0], kernels[k][1], stride, channels[i / LANES],
+                                                (enum sk_grouped_lanes)(i % LANES)};
+        const size_t c = parameters.channels;
+        if (parameters.lanes == SK_LANES_PERMUTED && c != 2 && c != 4 && c != 8) continue;
+        const struct sk_verify_case verified = {"conv_grouped", NULL, grouped_case, &parameters};
+        sk_verify_run(v, &verified, "conv_grouped/k%zux%zu/stride%zu/c%zu/%s", kernels[k][0], kernels[k][1], stride, c,
+                      names[parameters.lanes]);
       }
     }
   }

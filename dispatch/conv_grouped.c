@@ -17,6 +17,15 @@ static size_t input_channel(const sk_conv_shape *s, size_t k, size_t j) {
 /* Every output channel has an input channel of its own, in order: one load serves all lanes. */
 static bool depthwise(const sk_conv_shape *s) { return sk_conv_group_inputs(s) == 1 && sk_conv_group_outputs(s) == 1; }
 
+/* What the kernel may know of where its lanes read. */
+static enum sk_grouped_lanes choose_lanes(const sk_conv_shape *s) {
+  const size_t inputs = sk_conv_group_inputs(s);
+  if (depthwise(s)) return SK_LANES_CONTIGUOUS;
+  const bool is_permuted = inputs == sk_conv_group_outputs(s) && (inputs == 2 || inputs == 4 || inputs == 8) &&
+                           s->out_channels % SK_BLOCK == 0;
+  return is_permuted ? SK_LANES_PERMUTED : SK_LANES_SCATTERED;
+}
+
 static sk_status prepare(sk_conv *plan, const float *weights) {
   const sk_conv_shape *s = &plan->shape;
   const size_t inputs = sk_conv_group_inputs(s), blocks = sk_blocks(s->out_channels);
@@ -63,7 +72,7 @@ static void run_row(const sk_conv *plan, const struct sk_tensor *x, const struct
       .x_column = s->dilation_width * SK_BLOCK,
       .x_pixel = s->stride_width * SK_BLOCK,
       .lane_offset = offset + block * offsets_per_block(s),
-      .contiguous = depthwise(s),
+      .lanes = choose_lanes(s),
       .weights = plan->weights + block * weights_per_block,
       .bias = plan->bias + block * SK_BLOCK,
       .residual = residual ? sk_tensor_at(residual, image, block) + row * sk_tensor_row(residual) : NULL,

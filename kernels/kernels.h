@@ -61,14 +61,17 @@ typedef void sk_conv_direct_fn(const struct sk_conv_direct_args *args);
  * The chain runs over kernel row r, kernel column s, channel j of the group.
  *
  * lane_offset  [channels][16] in floats from x; lanes without an output channel repeat a valid offset
- * contiguous   lane_offset[j][l] == lane_offset[j][0] + l for all j, l (depthwise)
+ * lanes        what is known of lane_offset: nothing; contiguous, lane_offset[j][l] == lane_offset[j][0] + l
+ * (depthwise); or permuted, lane_offset[j][l] == lane_offset[0][0] + l/channels*channels + j (groups of 2, 4 or 8
+ *              channels that are no more outputs: a block of outputs reads one block of inputs)
  * weights      [kernel_height][kernel_width][channels][16]
  */
+enum sk_grouped_lanes { SK_LANES_SCATTERED, SK_LANES_CONTIGUOUS, SK_LANES_PERMUTED };
 struct sk_conv_grouped_args {
   const float *x;
   size_t x_row, x_column, x_pixel;
   const int32_t *lane_offset;
-  bool contiguous;
+  enum sk_grouped_lanes lanes;
   const float *weights;
   const float *bias;
   const float *residual;

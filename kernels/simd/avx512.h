@@ -30,6 +30,10 @@ SK_INLINE vf vgather(const float *base, const int32_t *offset) {
   return _mm512_i32gather_ps(_mm512_loadu_si512(offset), base, sizeof(float));
 }
 
+SK_INLINE vf vpermute(const float *base, size_t first, const int32_t *offset) {
+  return _mm512_permutexvar_ps(_mm512_loadu_si512(offset), _mm512_loadu_ps(base + first));
+}
+
 SK_INLINE vf vexp(vf v, bool hardware_fma) {
   (void)hardware_fma;
   return Sleef_finz_expf16_u10avx512f(v);

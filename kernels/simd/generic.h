@@ -74,6 +74,11 @@ SK_INLINE vf vgather(const float *base, const int32_t *offset) {
   return (vf){base[offset[0]], base[offset[1]], base[offset[2]], base[offset[3]]};
 }
 
+SK_INLINE vf vpermute(const float *base, size_t first, const int32_t *offset) {
+  (void)first;
+  return vgather(base, offset);
+}
+
 /* sleef.h declares it only where the compiler may use FMA; the library has it always. */
 float Sleef_finz_expf1_u10purecfma(float);
 

@@ -33,6 +33,12 @@ SK_INLINE vf vgather(const float *base, const int32_t *offset) {
   return vld1q_lane_f32(base + offset[3], v, 3);
 }
 
+/* Groups of 8 reach over two registers: gather. */
+SK_INLINE vf vpermute(const float *base, size_t first, const int32_t *offset) {
+  (void)first;
+  return vgather(base, offset);
+}
+
 SK_INLINE vf vexp(vf v, bool hardware_fma) {
   (void)hardware_fma;
   return Sleef_finz_expf4_u10advsimd(v);
