@@ -130,7 +130,7 @@ double sk_profile_percent(const struct sk_profile *profile, double gflops) { ret
 
 /* ---- Words for a layer -------------------------------------------------------------------------------------- */
 
-static size_t append_size(struct sk_shape_text *shape, size_t used, size_t channels, size_t height, size_t width) {
+static size_t append_size(struct sk_layer_text *shape, size_t used, size_t channels, size_t height, size_t width) {
   const size_t room = sizeof shape->text - used;
   const int length = height == 1 && width == 1
                          ? snprintf(shape->text + used, room, "%zu", channels)
@@ -139,8 +139,8 @@ static size_t append_size(struct sk_shape_text *shape, size_t used, size_t chann
 }
 
 /* Three sizes of at most 20 digits twice, and the window, fit in the text. */
-struct sk_shape_text sk_layer_shape(const sk_layer_info *layer) {
-  struct sk_shape_text shape;
+struct sk_layer_text sk_layer_shape(const sk_layer_info *layer) {
+  struct sk_layer_text shape;
   size_t used = append_size(&shape, 0, layer->in_channels, layer->in_height, layer->in_width);
   used += (size_t)snprintf(shape.text + used, sizeof shape.text - used, " -> ");
   used = append_size(&shape, used, layer->out_channels, layer->out_height, layer->out_width);

@@ -65,10 +65,10 @@ double sk_profile_gflops(const struct sk_profile *profile);
 double sk_profile_percent(const struct sk_profile *profile, double gflops);
 
 /* A layer's shape: "64x56x56 -> 64x56x56 3x3 s1". */
-struct sk_shape_text {
+struct sk_layer_text {
   char text[128];
 };
-struct sk_shape_text sk_layer_shape(const sk_layer_info *layer);
+struct sk_layer_text sk_layer_shape(const sk_layer_info *layer);
 
 /* The algorithm of a layer; "-" where there is none to choose. */
 const char *sk_layer_algorithm(const sk_layer_info *layer);
