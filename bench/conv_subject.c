@@ -29,7 +29,7 @@ static sk_status plan_with(struct sk_conv_subject *subject, const struct sk_conv
     const size_t elements = sk_node_parameter_elements(request->graph, CONV, SK_PARAMETER_WEIGHT);
     sk_fold_batch_norm(batch_norm, elements / shape->out_channels, weights, bias);
   }
-  return sk_conv_plan(&subject->plan, shape, weights, bias, &options, subject->x.layout, NULL);
+  return sk_conv_plan(&subject->plan, shape, weights, bias, &options, subject->x.layout, &subject->arena);
 }
 
 static sk_status make_plan(struct sk_conv_subject *subject, const struct sk_conv_request *request,
@@ -43,13 +43,12 @@ static sk_status make_plan(struct sk_conv_subject *subject, const struct sk_conv
   return status;
 }
 
-static sk_status allocate_tensor(struct sk_tensor *tensor, size_t batch, int threads) {
+static sk_status allocate_tensor(struct sk_conv_subject *subject, struct sk_tensor *tensor) {
   size_t bytes;
-  const sk_status status = sk_tensor_bytes(tensor, batch, &bytes);
+  const sk_status status = sk_tensor_bytes(tensor, subject->batch, &bytes);
   if (status) return status;
-  tensor->data = sk_alloc(bytes);
+  tensor->data = sk_arena_take(&subject->arena, bytes);
   if (!tensor->data) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for a tensor of %zu bytes", bytes);
-  sk_tensor_clear_halo(tensor, batch, threads);
   return SK_OK;
 }
 
@@ -70,10 +69,10 @@ static sk_status choose_layout(struct sk_conv_subject *subject, const struct sk_
 }
 
 static sk_status allocate(struct sk_conv_subject *subject) {
-  sk_status status = allocate_tensor(&subject->x, subject->batch, subject->threads);
-  if (!status) status = allocate_tensor(&subject->y, subject->batch, subject->threads);
+  sk_status status = allocate_tensor(subject, &subject->x);
+  if (!status) status = allocate_tensor(subject, &subject->y);
   if (status) return status;
-  subject->workspace = sk_alloc(sk_conv_tensor_workspace_bytes(subject->plan));
+  subject->workspace = sk_arena_take(&subject->arena, sk_conv_tensor_workspace_bytes(subject->plan));
   return subject->workspace ? SK_OK : sk_fail(SK_OUT_OF_MEMORY, "out of memory for a convolution's workspace");
 }
 
@@ -91,9 +90,7 @@ sk_status sk_conv_subject_make(struct sk_conv_subject *subject, const struct sk_
 
 void sk_conv_subject_free(struct sk_conv_subject *subject) {
   sk_conv_destroy(subject->plan);
-  sk_free(subject->x.data);
-  sk_free(subject->y.data);
-  sk_free(subject->workspace);
+  sk_arena_destroy(&subject->arena);
   *subject = (struct sk_conv_subject){0};
 }
 

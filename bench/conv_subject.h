@@ -20,6 +20,7 @@ struct sk_conv_subject {
   int threads;
   struct sk_tensor x, y;
   void *workspace;
+  struct sk_arena arena; /* of weights, tensors and workspace: two subjects alike lie alike, or one is 3% slower */
 };
 
 /* Plan the convolution with its batch norm folded, and copy x[batch][channels][height][width] into a tensor. Free
