@@ -170,9 +170,8 @@ sk_status sk_conv_allocate_weights(sk_conv *plan, size_t a, size_t b, size_t c) 
 
 static sk_status pack_bias(sk_conv *plan, const float *bias) {
   const size_t channels = plan->shape.out_channels, padded = sk_blocks(channels) * SK_BLOCK;
-  plan->bias = sk_alloc(padded * sizeof(float));
+  plan->bias = sk_arena_take(plan->arena, padded * sizeof(float));
   if (!plan->bias) return sk_fail(SK_OUT_OF_MEMORY, "convolution: no memory for %zu biases", padded);
-  memset(plan->bias, 0, padded * sizeof(float));
   if (bias) memcpy(plan->bias, bias, channels * sizeof(float));
   return SK_OK;
 }
@@ -213,8 +212,10 @@ sk_status sk_conv_plan(sk_conv **out, const sk_conv_shape *shape, const float *w
 
 void sk_conv_destroy(sk_conv *plan) {
   if (!plan) return;
-  if (!plan->arena) sk_free(plan->weights);
-  sk_free(plan->bias);
+  if (!plan->arena) {
+    sk_free(plan->weights);
+    sk_free(plan->bias);
+  }
   free(plan);
 }
 

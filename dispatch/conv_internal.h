@@ -30,7 +30,7 @@ struct sk_conv {
   enum sk_layout in_layout;
   int threads;
   bool residual, relu;
-  struct sk_arena *arena; /* that the weights are in; NULL: their own memory */
+  struct sk_arena *arena; /* that weights and bias are in; NULL: their own memory */
   float *weights;         /* packed as the method reads them */
   size_t weight_floats;
   float *bias; /* [ceil(out_channels/16)][16] */
