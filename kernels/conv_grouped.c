@@ -1,8 +1,9 @@
 /* Grouped convolution whose groups are no multiple of 16 channels: each lane has an input channel of its own. */
 #include "kernels/simd/simd.h"
 
-/* As many pixels as keep the multiply-adds busy: a chain each and register, some four cycles long. */
-enum { TILE_PIXELS = SK_VECTORS == 1 ? 8 : 4 };
+/* As many pixels as keep the multiply-adds busy, a chain of some four cycles for each register of a pixel, and as leave
+ * room for their inputs, which compilers keep in registers as well: with AVX2, four would spill. */
+enum { TILE_PIXELS = SK_VECTORS == 1 ? 8 : SK_VECTORS == 2 ? 3 : 4, HALF_TILE = TILE_PIXELS / 2 };
 
 /* Read the inputs of vector `v` of one pixel's outputs. */
 SK_INLINE vf read_lanes(const float *from, const int32_t *offset, size_t first, size_t v,
@@ -49,7 +50,7 @@ SK_INLINE void tile(const struct sk_conv_grouped_args *args, size_t at, const en
 SK_INLINE void row(const struct sk_conv_grouped_args *args, const enum sk_grouped_lanes lanes) {
   size_t p = 0;
   for (; p + TILE_PIXELS <= args->pixels; p += TILE_PIXELS) tile(args, p, lanes, TILE_PIXELS);
-  for (; p + 4 <= args->pixels; p += 4) tile(args, p, lanes, 4);
+  for (; p + HALF_TILE <= args->pixels; p += HALF_TILE) tile(args, p, lanes, HALF_TILE);
   for (; p < args->pixels; p++) tile(args, p, lanes, 1);
 }
 
