@@ -2,7 +2,6 @@
 #include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bench/commands.h"
@@ -41,20 +40,11 @@ static void remove_folder(const char *folder) {
 
 /* ---- Outputs ---------------------------------------------------------------------------------------------------- */
 
-static sk_status check_writable(const char *path) {
-  struct stat status;
-  struct sk_file_writer writer;
-  if (!path || (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))) return SK_OK;
-  const sk_status opened = sk_file_writer_open(&writer, path);
-  if (!opened) sk_file_writer_discard(&writer);
-  return opened;
-}
-
 /* Before any time is spent. */
 static sk_status check_outputs(const struct sk_options *options) {
-  sk_status status = check_writable(options->json_path);
-  if (!status) status = check_writable(options->csv_path);
-  return status ? status : check_writable(options->html);
+  sk_status status = sk_file_check_writable(options->json_path);
+  if (!status) status = sk_file_check_writable(options->csv_path);
+  return status ? status : sk_file_check_writable(options->html);
 }
 
 static sk_status write_page(const struct sk_json *json, const char *path) {

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "bench/commands.h"
 #include "bench/interrupt.h"
@@ -31,18 +30,6 @@ static char *save_path(const char *name) {
   return path;
 }
 
-/* Find out whether a file can be written before the time is spent that fills it. What is no regular file is not touched
- * before there is something to write: a pipe's reader would take it for the end. */
-static sk_status check_writable(const char *path) {
-  struct stat status;
-  struct sk_file_writer writer;
-  if (!path) return SK_OK;
-  if (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return SK_OK;
-  const sk_status opened = sk_file_writer_open(&writer, path);
-  if (!opened) sk_file_writer_discard(&writer);
-  return opened;
-}
-
 static sk_status check_distinct(const char *const *paths, size_t count) {
   for (size_t i = 0; i < count; i++) {
     for (size_t j = 0; j < i; j++) {
@@ -64,7 +51,7 @@ static sk_status open_destinations(struct destinations *to, const struct sk_opti
   const char *const paths[] = {to->json, to->csv, to->trace, to->html, to->save};
   const size_t count = sizeof paths / sizeof paths[0];
   sk_status status = check_distinct(paths, count);
-  for (size_t i = 0; !status && i < count; i++) status = check_writable(paths[i]);
+  for (size_t i = 0; !status && i < count; i++) status = sk_file_check_writable(paths[i]);
   return status;
 }
 

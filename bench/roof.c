@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "dispatch/conv.h"
 #include "dispatch/size.h"
 
 /* The smallest level from L2 on that holds so many bytes; memory holds all. */
@@ -30,18 +31,8 @@ struct sk_roof sk_roof_find(double peak, const struct sk_bandwidths *bandwidths,
   return roof;
 }
 
-/* m of F(m,3); 0: no Winograd. */
-static size_t winograd_outputs(sk_algorithm algorithm) {
-  switch (algorithm) {
-    case SK_ALGORITHM_WINOGRAD2: return 2;
-    case SK_ALGORITHM_WINOGRAD4: return 4;
-    case SK_ALGORITHM_WINOGRAD6: return 6;
-    default: return 0;
-  }
-}
-
 double sk_executed_macs(const sk_layer_info *layer) {
-  const size_t m = winograd_outputs(layer->algorithm);
+  const size_t m = sk_winograd_outputs(layer->algorithm);
   const double direct = (double)layer->macs;
   if (m == 0 || layer->macs == 0) return direct;
   const size_t tiles = sk_size_divide_up(layer->out_height, m) * sk_size_divide_up(layer->out_width, m);

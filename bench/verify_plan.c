@@ -33,16 +33,6 @@ struct plan_case {
   sk_algorithm algorithm;
 };
 
-/* Tile size of a Winograd algorithm; 0 for the others. */
-static size_t winograd_outputs(sk_algorithm algorithm) {
-  switch (algorithm) {
-    case SK_ALGORITHM_WINOGRAD2: return 2;
-    case SK_ALGORITHM_WINOGRAD4: return 4;
-    case SK_ALGORITHM_WINOGRAD6: return 6;
-    default: return 0;
-  }
-}
-
 /* ---- Fixtures ---- */
 
 static void *allocate(size_t count, size_t size) {
@@ -198,7 +188,7 @@ static const float *generic_bits(struct sk_verify *v, const struct run *r) {
  */
 static struct sk_expected expect(const struct run *r, const float *bits, size_t at) {
   const struct fixture *f = r->fixture;
-  const size_t m = winograd_outputs(r->options.algorithm);
+  const size_t m = sk_winograd_outputs(r->options.algorithm);
   const size_t channel = at / (f->out_height * f->out_width) % f->shape.out_channels;
   const double bias = r->variant & WITH_BIAS ? (double)f->bias[r->data][channel] : 0;
   const double residual = r->variant & WITH_RESIDUAL ? (double)f->residual[r->data][at] : 0;
@@ -389,7 +379,7 @@ static void run_variant(struct sk_verify *v, const struct plan_case *c, enum sk_
 /* Winograd's filters are no integers, so it has no exact sums: reals only. */
 static void plan_case(struct sk_verify *v, const void *parameters) {
   const struct plan_case *c = parameters;
-  const size_t m = winograd_outputs(c->algorithm);
+  const size_t m = sk_winograd_outputs(c->algorithm);
   prepare_fixture(v, c->fixture);
   if (m && !c->fixture->winograd_magnitude[m]) {
     sk_verify_fail(v, "no exact matrices for F(%zu,3)", m);

@@ -24,6 +24,16 @@ size_t sk_conv_halo(const sk_conv_shape *shape);
  * (SK_UNSUPPORTED). */
 sk_status sk_conv_choose(const sk_conv_shape *shape, sk_algorithm wanted, sk_algorithm *chosen);
 
+/* m of F(m,3); 0: no Winograd. */
+static inline size_t sk_winograd_outputs(sk_algorithm algorithm) {
+  switch (algorithm) {
+    case SK_ALGORITHM_WINOGRAD2: return 2;
+    case SK_ALGORITHM_WINOGRAD4: return 4;
+    case SK_ALGORITHM_WINOGRAD6: return 6;
+    default: return 0;
+  }
+}
+
 /* Bytes of workspace for a run on tensors: less than sk_conv_workspace_bytes, which holds the tensors too. */
 size_t sk_conv_tensor_workspace_bytes(const sk_conv *plan);
 

@@ -14,13 +14,7 @@ static bool applies(const sk_conv_shape *s) {
          s->dilation_height == 1 && s->dilation_width == 1 && s->groups == 1;
 }
 
-static size_t outputs_per_side(const sk_conv *plan) {
-  switch (plan->method->algorithm) {
-    case SK_ALGORITHM_WINOGRAD2: return 2;
-    case SK_ALGORITHM_WINOGRAD4: return 4;
-    default: return 6;
-  }
-}
+static size_t outputs_per_side(const sk_conv *plan) { return sk_winograd_outputs(plan->method->algorithm); }
 
 static size_t point_count(const sk_conv *plan) {
   const size_t alpha = outputs_per_side(plan) + 2;

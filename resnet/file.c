@@ -171,3 +171,13 @@ void sk_file_writer_discard(struct sk_file_writer *writer) {
   if (writer->temporary) unlink(writer->temporary);
   release(writer);
 }
+
+sk_status sk_file_check_writable(const char *path) {
+  struct stat status;
+  struct sk_file_writer writer;
+  if (!path) return SK_OK;
+  if (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return SK_OK;
+  const sk_status opened = sk_file_writer_open(&writer, path);
+  if (!opened) sk_file_writer_discard(&writer);
+  return opened;
+}

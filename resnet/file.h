@@ -40,4 +40,9 @@ sk_status sk_file_writer_commit(struct sk_file_writer *writer);
 /* Give up: remove the temporary file. Does nothing to a writer that was committed or never opened (zeroed). */
 void sk_file_writer_discard(struct sk_file_writer *writer);
 
+/* Find out whether a file can be written before the time is spent that fills it; NULL can. What is no regular file is
+ * not touched before there is something to write: a pipe's reader would take it for the end. Errors: as
+ * sk_file_writer_open. */
+sk_status sk_file_check_writable(const char *path);
+
 #endif
