@@ -13,6 +13,7 @@ struct sk_conv_method {
   sk_status (*prepare)(sk_conv *plan, const float *weights);
   void (*run)(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
               const struct sk_tensor *y, void *workspace);
+  size_t winograd_outputs; /* m of F(m,3), as sk_winograd_outputs tells it; 0: no Winograd */
 };
 
 extern const struct sk_conv_method sk_conv_method_direct;

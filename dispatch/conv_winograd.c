@@ -14,7 +14,7 @@ static bool applies(const sk_conv_shape *s) {
          s->dilation_height == 1 && s->dilation_width == 1 && s->groups == 1;
 }
 
-static size_t outputs_per_side(const sk_conv *plan) { return sk_winograd_outputs(plan->method->algorithm); }
+static size_t outputs_per_side(const sk_conv *plan) { return plan->method->winograd_outputs; }
 
 static size_t point_count(const sk_conv *plan) {
   const size_t alpha = outputs_per_side(plan) + 2;
@@ -209,6 +209,6 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
   }
 }
 
-const struct sk_conv_method sk_conv_method_winograd2 = {SK_ALGORITHM_WINOGRAD2, applies, prepare, run};
-const struct sk_conv_method sk_conv_method_winograd4 = {SK_ALGORITHM_WINOGRAD4, applies, prepare, run};
-const struct sk_conv_method sk_conv_method_winograd6 = {SK_ALGORITHM_WINOGRAD6, applies, prepare, run};
+const struct sk_conv_method sk_conv_method_winograd2 = {SK_ALGORITHM_WINOGRAD2, applies, prepare, run, 2};
+const struct sk_conv_method sk_conv_method_winograd4 = {SK_ALGORITHM_WINOGRAD4, applies, prepare, run, 4};
+const struct sk_conv_method sk_conv_method_winograd6 = {SK_ALGORITHM_WINOGRAD6, applies, prepare, run, 6};
