@@ -182,6 +182,7 @@ static sk_status fill_plan(sk_conv *plan, const sk_conv_shape *shape, const floa
   plan->residual = options->residual;
   plan->relu = options->relu;
   plan->threads = sk_threads_choose(options->threads);
+  plan->caches = sk_cpu_caches();
   sk_status status = choose_method(shape, options->algorithm, &plan->method);
   if (!status) status = sk_conv_output_size(shape, &plan->out_height, &plan->out_width);
   if (!status) status = sk_kernels_choose(options->isa, &plan->kernels);
@@ -222,7 +223,6 @@ void sk_conv_destroy(sk_conv *plan) {
 void sk_conv_run_tensor(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
                         const struct sk_tensor *y, void *workspace) {
   plan->method->run(plan, batch, x, residual, y, workspace);
-  sk_tensor_clear_halo(y, batch, plan->threads);
 }
 
 /* ---- Plain arrays: tensors at the front of the workspace ---- */

@@ -64,7 +64,7 @@ static bool rows_are_consecutive(const sk_conv_shape *s, const struct sk_tensor 
 static struct division divide(const sk_conv *plan, const struct sk_tensor *x, const struct sk_tensor *residual,
                               const struct sk_tensor *y) {
   const sk_conv_shape *s = &plan->shape;
-  const size_t strip_bytes = (size_t)448 * 1024; /* a good part of an L2 cache of 1 MiB */
+  const size_t strip_bytes = sk_size_min((size_t)448 * 1024, plan->caches.l2_bytes / 8 * 7);
   struct division d = {.panels = sk_size_divide_up(sk_blocks(sk_conv_group_outputs(s)), plan->kernels->tile_blocks),
                        .rows = y->height,
                        .pixels = y->width};
@@ -100,7 +100,6 @@ static struct sk_conv_direct_args panel_args(const sk_conv *plan, const struct s
       .x_pixel = s->stride_width * sk_tensor_pixel(x),
       .x_channel = x->layout == SK_LAYOUT_NCHW ? sk_tensor_plane(x) : 1,
       .weights = plan->weights + (group * blocks + first) * SK_BLOCK * reduction(s),
-      .weights_after = reduction(s) * sk_size_min(plan->kernels->tile_blocks, blocks - first) * SK_BLOCK,
       .bias = plan->bias + out_plane * SK_BLOCK,
       .residual = residual ? sk_tensor_at(residual, image, out_plane) : NULL,
       .residual_block = residual ? sk_tensor_plane(residual) : 0,
@@ -143,17 +142,21 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
   (void)workspace;
   const struct division d = divide(plan, x, residual, y);
   const size_t groups = plan->shape.groups;
-#pragma omp parallel for schedule(static) collapse(4) num_threads(plan->threads)
-  for (size_t n = 0; n < batch; n++) {
-    for (size_t g = 0; g < groups; g++) {
-      for (size_t s = 0; s < d.strips; s++) {
-        for (size_t p = 0; p < d.panels; p++) {
-          const struct sk_conv_direct_args args = panel_args(plan, x, residual, y, n, g, p);
-          run_strip(plan, &d, &args, y, s);
+#pragma omp parallel num_threads(plan->threads)
+  {
+#pragma omp for schedule(static) collapse(4) nowait
+    for (size_t n = 0; n < batch; n++) {
+      for (size_t g = 0; g < groups; g++) {
+        for (size_t s = 0; s < d.strips; s++) {
+          for (size_t p = 0; p < d.panels; p++) {
+            const struct sk_conv_direct_args args = panel_args(plan, x, residual, y, n, g, p);
+            run_strip(plan, &d, &args, y, s);
+          }
         }
       }
     }
+    sk_tensor_clear_halo_in_team(y, batch);
   }
 }
 
-const struct sk_conv_method sk_conv_method_direct = {SK_ALGORITHM_DIRECT, applies, prepare, run};
+const struct sk_conv_method sk_conv_method_direct = {SK_ALGORITHM_DIRECT, applies, prepare, run, 0};

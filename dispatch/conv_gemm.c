@@ -95,9 +95,10 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
     for (size_t g = 0; g < plan->shape.groups; g++) run_group(plan, x, residual, y, n, g, workspace);
     clear_padding_lanes(y, n);
   }
+  sk_tensor_clear_halo(y, batch, plan->threads);
 }
 
-const struct sk_conv_method sk_conv_method_gemm = {SK_ALGORITHM_GEMM, applies, prepare, run};
+const struct sk_conv_method sk_conv_method_gemm = {SK_ALGORITHM_GEMM, applies, prepare, run, 0};
 #else
 typedef int sk_conv_gemm_is_not_built; /* a translation unit may not be empty */
 #endif

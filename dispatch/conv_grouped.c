@@ -91,12 +91,16 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
   const size_t blocks = sk_blocks(plan->shape.out_channels);
   int32_t *offset = workspace;
   fill_offsets(&plan->shape, x, offset);
-#pragma omp parallel for schedule(static) collapse(3) num_threads(plan->threads)
-  for (size_t n = 0; n < batch; n++) {
-    for (size_t b = 0; b < blocks; b++) {
-      for (size_t i = 0; i < y->height; i++) run_row(plan, x, residual, y, offset, n, b, i);
+#pragma omp parallel num_threads(plan->threads)
+  {
+#pragma omp for schedule(static) collapse(3) nowait
+    for (size_t n = 0; n < batch; n++) {
+      for (size_t b = 0; b < blocks; b++) {
+        for (size_t i = 0; i < y->height; i++) run_row(plan, x, residual, y, offset, n, b, i);
+      }
     }
+    sk_tensor_clear_halo_in_team(y, batch);
   }
 }
 
-const struct sk_conv_method sk_conv_method_grouped = {SK_ALGORITHM_DIRECT, applies, prepare, run};
+const struct sk_conv_method sk_conv_method_grouped = {SK_ALGORITHM_DIRECT, applies, prepare, run, 0};

@@ -2,7 +2,12 @@
 #ifndef SK_DISPATCH_CONV_INTERNAL_H
 #define SK_DISPATCH_CONV_INTERNAL_H
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 #include "dispatch/conv.h"
+#include "dispatch/cpu.h"
 #include "dispatch/size.h"
 
 /* One way to compute a convolution; its predicate says which shapes it can do. */
@@ -11,6 +16,7 @@ struct sk_conv_method {
   bool (*applies)(const sk_conv_shape *shape);
   /* Pack weights[OIHW] into plan->weights and set plan->tensor_workspace_bytes. */
   sk_status (*prepare)(sk_conv *plan, const float *weights);
+  /* Compute y, and leave its halo zero. */
   void (*run)(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
               const struct sk_tensor *y, void *workspace);
   size_t winograd_outputs; /* m of F(m,3), as sk_winograd_outputs tells it; 0: no Winograd */
@@ -28,6 +34,7 @@ struct sk_conv {
   size_t out_height, out_width;
   const struct sk_conv_method *method;
   const struct sk_kernel_table *kernels;
+  struct sk_cpu_caches caches;
   enum sk_layout in_layout;
   int threads;
   bool residual, relu;
@@ -45,6 +52,15 @@ sk_status sk_conv_allocate_weights(sk_conv *plan, size_t a, size_t b, size_t c);
 /* The plain channels of one group. */
 static inline size_t sk_conv_group_inputs(const sk_conv_shape *shape) { return shape->in_channels / shape->groups; }
 static inline size_t sk_conv_group_outputs(const sk_conv_shape *shape) { return shape->out_channels / shape->groups; }
+
+/* The calling thread's number in its team. */
+static inline size_t sk_thread(void) {
+#ifdef _OPENMP
+  return (size_t)omp_get_thread_num();
+#else
+  return 0;
+#endif
+}
 
 static inline size_t sk_blocks(size_t channels) { return sk_size_divide_up(channels, SK_BLOCK); }
 

@@ -143,7 +143,6 @@ static void multiply(const struct winograd_run *run, size_t point, size_t panel)
       .x_pixel = SK_BLOCK,
       .x_channel = 1,
       .weights = plan->weights + point * weights_per_point(s) + first * SK_BLOCK * s->in_channels,
-      .weights_after = s->in_channels * sk_size_min(plan->kernels->tile_blocks, blocks - first) * SK_BLOCK,
       .y = run->t + (point * blocks + first) * block_stride(run),
       .y_block = block_stride(run),
       .rows = 1,
@@ -196,16 +195,19 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
   const size_t tiles = tile_count(plan, batch);
   const size_t v_floats = point_count(plan) * sk_tensor_planes(x) * plan->tile_block * SK_BLOCK;
 #pragma omp parallel num_threads(plan->threads)
-  for (size_t first = 0; first < tiles; first += plan->tile_block) {
-    const struct winograd_run block = {.plan = plan,
-                                       .x = x,
-                                       .residual = residual,
-                                       .y = y,
-                                       .v = workspace,
-                                       .t = (float *)workspace + v_floats,
-                                       .first = first,
-                                       .count = sk_size_min(plan->tile_block, tiles - first)};
-    run_block(&block);
+  {
+    for (size_t first = 0; first < tiles; first += plan->tile_block) {
+      const struct winograd_run block = {.plan = plan,
+                                         .x = x,
+                                         .residual = residual,
+                                         .y = y,
+                                         .v = workspace,
+                                         .t = (float *)workspace + v_floats,
+                                         .first = first,
+                                         .count = sk_size_min(plan->tile_block, tiles - first)};
+      run_block(&block);
+    }
+    sk_tensor_clear_halo_in_team(y, batch);
   }
 }
 

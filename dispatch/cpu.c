@@ -1,9 +1,10 @@
 /* CPU probing. CPUID tells what the CPU has, XCR0 which registers the system saves: both are needed. */
 #include "dispatch/cpu.h"
 
+#include <unistd.h>
+
 #if defined(__x86_64__)
 #include <cpuid.h>
-#include <stddef.h>
 #include <stdint.h>
 
 struct cpuid_leaf {
@@ -59,3 +60,18 @@ bool sk_cpu_runs_avx512(void) { return false; }
 bool sk_cpu_runs_neon(void) { return false; }
 
 #endif
+
+/* Ask for one size; names are the C library's. */
+static size_t cache_bytes(int name, size_t otherwise) {
+  const long bytes = sysconf(name);
+  return bytes > 0 ? (size_t)bytes : otherwise;
+}
+
+struct sk_cpu_caches sk_cpu_caches(void) {
+  struct sk_cpu_caches caches = {(size_t)32 * 1024, (size_t)512 * 1024};
+#if defined(_SC_LEVEL1_DCACHE_SIZE) && defined(_SC_LEVEL2_CACHE_SIZE)
+  caches.l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, caches.l1_bytes);
+  caches.l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, caches.l2_bytes);
+#endif
+  return caches;
+}

@@ -31,12 +31,17 @@ static void clear_plane_halo(const struct sk_tensor *t, float *plane) {
   memset(plane + (t->halo + t->height) * row, 0, full_rows);
 }
 
-void sk_tensor_clear_halo(const struct sk_tensor *t, size_t batch, int threads) {
-  (void)threads; /* without OpenMP */
+void sk_tensor_clear_halo_in_team(const struct sk_tensor *t, size_t batch) {
   if (t->halo == 0) return;
   const size_t planes = batch * sk_tensor_planes(t), plane = sk_tensor_plane(t);
-#pragma omp parallel for schedule(static) num_threads(threads)
+#pragma omp for schedule(static) nowait
   for (size_t i = 0; i < planes; i++) clear_plane_halo(t, t->data + i * plane);
+}
+
+void sk_tensor_clear_halo(const struct sk_tensor *t, size_t batch, int threads) {
+  (void)threads; /* without OpenMP */
+#pragma omp parallel num_threads(threads)
+  sk_tensor_clear_halo_in_team(t, batch);
 }
 
 /* The arguments to copy plane `plane` of image `image` between a tensor and plain[batch][channels][height][width]. */

@@ -41,6 +41,9 @@ sk_status sk_tensor_bytes(const struct sk_tensor *t, size_t batch, size_t *bytes
 /* Zero the halo of every plane of `batch` images. */
 void sk_tensor_clear_halo(const struct sk_tensor *t, size_t batch, int threads);
 
+/* The same, by the threads of a parallel region that all call it. They do not meet in the end. */
+void sk_tensor_clear_halo_in_team(const struct sk_tensor *t, size_t batch);
+
 /* Copy plain[batch][channels][height][width] into a tensor (halo and unused lanes become zero), and back. */
 void sk_tensor_import(const struct sk_kernel_table *kernels, const struct sk_tensor *t, size_t batch,
                       const float *plain, int threads);

@@ -6,29 +6,89 @@
  */
 #include "kernels/simd/simd.h"
 
-enum { MAX_VECTORS = SK_TILE_BLOCKS * SK_VECTORS };
+enum { MAX_VECTORS = SK_TILE_BLOCKS * SK_VECTORS, CACHE_LINE = 64 };
 
-/* Where one tile begins, and its share of the next call's weights, `ahead_step` bytes of them per channel. */
+/* Where one tile begins. */
 struct corner {
   const float *x, *residual;
   float *y;
-  uintptr_t ahead;
-  size_t ahead_step;
+  uintptr_t ahead; /* weights to ask for meanwhile */
 };
 
-/* Ask for what lies `distance` floats on, the same tap of the next channel block: another page, where no hardware
- * prefetcher looks. After the last block the address is of nothing, which a prefetch may be: the sum is formed in
- * integers. */
+/* How the tiles of a patch share the work of asking for the next weights, in bytes: of a tile, and of one tap of one
+ * channel block. */
+struct ahead {
+  size_t tile, tap;
+};
+
+static const float zeros[SK_TILE_BLOCKS * 16];
+
+/* Bring what lies `distance` floats from here nearer. The address may be of nothing, which a prefetch may ask for: the
+ * sum is formed in integers. */
 SK_INLINE void prefetch(const float *x, size_t distance) {
   __builtin_prefetch((const void *)((uintptr_t)x + distance * sizeof *x)); /* NOLINT(performance-no-int-to-ptr) */
 }
 
-/* Ask for the weights that come after these, into the L2 cache: the register tiles of this call share the work, so that
- * memory is read all the time and not only while the first of them runs. */
+/* Bring some of the next weights into the L2 cache: the taps of all tiles of a patch share the work, so that memory is
+ * read all the time and not only while the first tile runs. Where there are many tiles the lines overlap. */
 SK_INLINE void prefetch_weights(uintptr_t ahead, const size_t blocks) {
-  SK_UNROLL for (size_t b = 0; b < blocks; b++) {
-    __builtin_prefetch((const void *)(ahead + b * SK_BLOCK * sizeof(float)), 0,
-                       2); /* NOLINT(performance-no-int-to-ptr) */
+  SK_UNROLL for (size_t line = 0; line < 4 * blocks; line++) {
+    __builtin_prefetch((const void *)(ahead + line * CACHE_LINE), 0, 2); /* NOLINT(performance-no-int-to-ptr) */
+  }
+}
+
+/* Begin the chains with the bias. */
+SK_INLINE void load_bias(const float *bias, vf *sum, const size_t pixels, const size_t vectors) {
+  const float *const from = bias ? bias : zeros;
+  SK_UNROLL for (size_t i = 0; i < pixels * vectors; i++) sum[i] = vload(from + i % vectors * SK_LANES);
+}
+
+/* Where an array of outputs has block b and row r of a tile, pixel p: to + b*block + r*line + p*16. */
+struct output_strides {
+  size_t block, line;
+};
+
+SK_INLINE void store_sums(float *to, struct output_strides strides, const vf *sum, const size_t rows,
+                          const size_t width, const size_t blocks) {
+  SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
+    float *const pixel =
+        to + i % blocks * strides.block + i / blocks / width * strides.line + i / blocks % width * SK_BLOCK;
+    SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) vstore(pixel + v * SK_LANES, sum[i * SK_VECTORS + v]);
+  }
+}
+
+SK_INLINE void add_residual(const float *from, struct output_strides strides, vf *sum, const size_t rows,
+                            const size_t width, const size_t blocks) {
+  SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
+    const float *const pixel =
+        from + i % blocks * strides.block + i / blocks / width * strides.line + i / blocks % width * SK_BLOCK;
+    SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) {
+      sum[i * SK_VECTORS + v] = vadd(sum[i * SK_VECTORS + v], vload(pixel + v * SK_LANES));
+    }
+  }
+}
+
+/* End the chains: + residual, ReLU. */
+SK_INLINE void store_tile(const struct sk_conv_direct_args *args, struct corner at, vf *sum, const size_t rows,
+                          const size_t width, const size_t blocks) {
+  if (at.residual) {
+    const struct output_strides strides = {args->residual_block, args->residual_line};
+    add_residual(at.residual, strides, sum, rows, width, blocks);
+  }
+  if (args->relu) {
+    SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) sum[i] = vrelu(sum[i]);
+  }
+  const struct output_strides strides = {args->y_block, args->y_line};
+  store_sums(at.y, strides, sum, rows, width, blocks);
+}
+
+/* Ask for the residual of a tile, long before it is added. */
+SK_INLINE void prefetch_residual(const struct sk_conv_direct_args *args, struct corner at, const size_t rows,
+                                 const size_t width, const size_t blocks) {
+  if (!at.residual) return;
+  SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
+    prefetch(at.residual, i % blocks * args->residual_block + i / blocks / width * args->residual_line +
+                              i / blocks % width * SK_BLOCK);
   }
 }
 
@@ -37,91 +97,98 @@ SK_INLINE void prefetch_weights(uintptr_t ahead, const size_t blocks) {
  * accumulators become registers and pixels become displacements. Loops over the tile are flat: clang unrolls nested
  * ones too late.
  */
-SK_INLINE void tile(const struct sk_conv_direct_args *args, struct corner at, const size_t rows, const size_t width,
-                    const size_t blocks, const size_t x_pixel, const size_t x_channel) {
+SK_INLINE void tile(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at, const size_t rows,
+                    const size_t width, const size_t blocks, const size_t x_pixel, const size_t x_channel) {
   const size_t vectors = blocks * SK_VECTORS, pixels = rows * width;
   vf sum[SK_TILE_PIXELS * MAX_VECTORS];
-  SK_UNROLL for (size_t i = 0; i < pixels * vectors; i++) {
-    sum[i] = args->bias ? vload(args->bias + i % vectors * SK_LANES) : vzero();
-  }
-  const float *w = args->weights, *x = at.x;
-  for (size_t left = args->channels; left > 0; x += args->x_block) {
+  load_bias(args->bias, sum, pixels, vectors);
+  prefetch_residual(args, at, rows, width, blocks);
+  const float *w = args->weights, *block = at.x, *row = at.x, *column = at.x;
+  size_t left = args->channels, r = args->kernel_height, s = args->kernel_width;
+  for (;;) { /* one tap of one channel block: flat, for a nest of loops takes longer between two taps */
+    const float *tap[2] = {column, column + args->x_line};
+    SK_UNROLL for (size_t p = 0; p < pixels; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_block);
+    prefetch_weights(at.ahead, blocks);
+    at.ahead += ahead.tap;
     const size_t channels = left < SK_BLOCK ? left : SK_BLOCK;
-    left -= channels;
-    for (size_t r = 0; r < args->kernel_height; r++) {
-      for (size_t s = 0; s < args->kernel_width; s++) {
-        const float *tap[2] = {x + r * args->x_row + s * args->x_column, NULL};
-        tap[1] = tap[0] + args->x_line;
-        if (left > 0) {
-          SK_UNROLL for (size_t p = 0; p < pixels; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_block);
-        }
-        for (const float *const end = w + channels * vectors * SK_LANES; w != end; w += vectors * SK_LANES) {
-          if (blocks == SK_TILE_BLOCKS) { /* a narrower panel is the last: nothing comes after it */
-            prefetch_weights(at.ahead, blocks);
-            at.ahead += at.ahead_step;
-          }
-          vf weight[MAX_VECTORS];
-          SK_UNROLL for (size_t v = 0; v < vectors; v++) weight[v] = vload(w + v * SK_LANES);
-          SK_UNROLL for (size_t i = 0; i < pixels * vectors; i++) {
-            const size_t p = i / vectors;
-            sum[i] = vfma(vset1(tap[p / width][p % width * x_pixel]), weight[i % vectors], sum[i]);
-          }
-          tap[0] += x_channel;
-          tap[1] += x_channel;
-        }
+    for (const float *const end = w + channels * vectors * SK_LANES; w != end; w += vectors * SK_LANES) {
+      vf weight[MAX_VECTORS];
+      SK_UNROLL for (size_t v = 0; v < vectors; v++) weight[v] = vload(w + v * SK_LANES);
+      SK_UNROLL for (size_t i = 0; i < pixels * vectors; i++) {
+        const size_t p = i / vectors;
+        sum[i] = vfma(vset1(tap[p / width][p % width * x_pixel]), weight[i % vectors], sum[i]);
       }
+      tap[0] += x_channel;
+      tap[1] += x_channel;
     }
+    column += args->x_column;
+    if (--s > 0) continue;
+    s = args->kernel_width;
+    column = row += args->x_row;
+    if (--r > 0) continue;
+    r = args->kernel_height;
+    column = row = block += args->x_block;
+    left -= channels;
+    if (left == 0) break;
   }
-  SK_UNROLL for (size_t i = 0; i < pixels * blocks; i++) {
-    const size_t row = i / blocks / width, p = i / blocks % width, b = i % blocks;
-    struct pixel out;
-    SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) out.lane[v] = sum[i * SK_VECTORS + v];
-    const size_t added = b * args->residual_block + row * args->residual_line + p * SK_BLOCK;
-    pixel_store(at.y + b * args->y_block + row * args->y_line + p * SK_BLOCK,
-                pixel_epilogue(out, at.residual ? at.residual + added : NULL, args->relu));
+  store_tile(args, at, sum, rows, width, blocks);
+}
+
+/* Compute `count` tiles side by side. */
+SK_INLINE void tiles(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at, size_t count,
+                     const size_t rows, const size_t width, const size_t blocks, const size_t x_pixel,
+                     const size_t x_channel) {
+  for (; count > 0; count--) {
+    tile(args, ahead, at, rows, width, blocks, x_pixel, x_channel);
+    at.x += width * args->x_pixel;
+    if (at.residual) at.residual += width * SK_BLOCK;
+    at.y += width * SK_BLOCK;
+    at.ahead += ahead.tile;
   }
 }
 
-/* Compute one tile of one row whose width is known only now: a copy of the loops for each width. */
-SK_INLINE void tile_of_one_row(const struct sk_conv_direct_args *args, struct corner at, size_t width,
-                               const size_t blocks, const size_t x_pixel, const size_t x_channel) {
+/* Compute tiles of one row whose width is known only now: a copy of the loops for each width. */
+SK_INLINE void tiles_of_one_row(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at,
+                                size_t count, size_t width, const size_t blocks, const size_t x_pixel,
+                                const size_t x_channel) {
   switch (width) {
-    case 1: tile(args, at, 1, 1, blocks, x_pixel, x_channel); break;
-    case 2: tile(args, at, 1, 2, blocks, x_pixel, x_channel); break;
+    case 1: tiles(args, ahead, at, count, 1, 1, blocks, x_pixel, x_channel); break;
+    case 2: tiles(args, ahead, at, count, 1, 2, blocks, x_pixel, x_channel); break;
 #if SK_TILE_PIXELS >= 6
-    case 3: tile(args, at, 1, 3, blocks, x_pixel, x_channel); break;
-    case 4: tile(args, at, 1, 4, blocks, x_pixel, x_channel); break;
-    case 5: tile(args, at, 1, 5, blocks, x_pixel, x_channel); break;
-    case 6: tile(args, at, 1, 6, blocks, x_pixel, x_channel); break;
+    case 3: tiles(args, ahead, at, count, 1, 3, blocks, x_pixel, x_channel); break;
+    case 4: tiles(args, ahead, at, count, 1, 4, blocks, x_pixel, x_channel); break;
+    case 5: tiles(args, ahead, at, count, 1, 5, blocks, x_pixel, x_channel); break;
+    case 6: tiles(args, ahead, at, count, 1, 6, blocks, x_pixel, x_channel); break;
 #endif
 #if SK_TILE_PIXELS >= 14
-    case 7: tile(args, at, 1, 7, blocks, x_pixel, x_channel); break;
-    case 8: tile(args, at, 1, 8, blocks, x_pixel, x_channel); break;
-    case 9: tile(args, at, 1, 9, blocks, x_pixel, x_channel); break;
-    case 10: tile(args, at, 1, 10, blocks, x_pixel, x_channel); break;
-    case 11: tile(args, at, 1, 11, blocks, x_pixel, x_channel); break;
-    case 12: tile(args, at, 1, 12, blocks, x_pixel, x_channel); break;
-    case 13: tile(args, at, 1, 13, blocks, x_pixel, x_channel); break;
-    case 14: tile(args, at, 1, 14, blocks, x_pixel, x_channel); break;
+    case 7: tiles(args, ahead, at, count, 1, 7, blocks, x_pixel, x_channel); break;
+    case 8: tiles(args, ahead, at, count, 1, 8, blocks, x_pixel, x_channel); break;
+    case 9: tiles(args, ahead, at, count, 1, 9, blocks, x_pixel, x_channel); break;
+    case 10: tiles(args, ahead, at, count, 1, 10, blocks, x_pixel, x_channel); break;
+    case 11: tiles(args, ahead, at, count, 1, 11, blocks, x_pixel, x_channel); break;
+    case 12: tiles(args, ahead, at, count, 1, 12, blocks, x_pixel, x_channel); break;
+    case 13: tiles(args, ahead, at, count, 1, 13, blocks, x_pixel, x_channel); break;
+    case 14: tiles(args, ahead, at, count, 1, 14, blocks, x_pixel, x_channel); break;
 #endif
     default: break;
   }
 }
 
 /* Likewise of two rows, which are half as wide at most. */
-SK_INLINE void tile_of_two_rows(const struct sk_conv_direct_args *args, struct corner at, size_t width,
-                                const size_t blocks, const size_t x_pixel, const size_t x_channel) {
+SK_INLINE void tiles_of_two_rows(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at,
+                                 size_t count, size_t width, const size_t blocks, const size_t x_pixel,
+                                 const size_t x_channel) {
   switch (width) {
-    case 1: tile(args, at, 2, 1, blocks, x_pixel, x_channel); break;
+    case 1: tiles(args, ahead, at, count, 2, 1, blocks, x_pixel, x_channel); break;
 #if SK_TILE_PIXELS >= 6
-    case 2: tile(args, at, 2, 2, blocks, x_pixel, x_channel); break;
-    case 3: tile(args, at, 2, 3, blocks, x_pixel, x_channel); break;
+    case 2: tiles(args, ahead, at, count, 2, 2, blocks, x_pixel, x_channel); break;
+    case 3: tiles(args, ahead, at, count, 2, 3, blocks, x_pixel, x_channel); break;
 #endif
 #if SK_TILE_PIXELS >= 14
-    case 4: tile(args, at, 2, 4, blocks, x_pixel, x_channel); break;
-    case 5: tile(args, at, 2, 5, blocks, x_pixel, x_channel); break;
-    case 6: tile(args, at, 2, 6, blocks, x_pixel, x_channel); break;
-    case 7: tile(args, at, 2, 7, blocks, x_pixel, x_channel); break;
+    case 4: tiles(args, ahead, at, count, 2, 4, blocks, x_pixel, x_channel); break;
+    case 5: tiles(args, ahead, at, count, 2, 5, blocks, x_pixel, x_channel); break;
+    case 6: tiles(args, ahead, at, count, 2, 6, blocks, x_pixel, x_channel); break;
+    case 7: tiles(args, ahead, at, count, 2, 7, blocks, x_pixel, x_channel); break;
 #endif
     default: break;
   }
@@ -132,27 +199,28 @@ SK_INLINE void tile_of_two_rows(const struct sk_conv_direct_args *args, struct c
  * not compete with it for registers: pixels one or two blocks apart (stride 1 and 2), or one or two floats (planar
  * input).
  */
-typedef void tile_fn(const struct sk_conv_direct_args *args, struct corner at, size_t rows, size_t width);
+typedef void tiles_fn(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at, size_t count,
+                      size_t rows, size_t width);
 
-#define SK_TILE_FUNCTION(name, blocks, x_pixel, x_channel)                                                          \
-  static __attribute__((noinline)) void name(const struct sk_conv_direct_args *args, struct corner at, size_t rows, \
-                                             size_t width) {                                                        \
-    if (rows == 1) {                                                                                                \
-      tile_of_one_row(args, at, width, blocks, x_pixel, x_channel);                                                 \
-    } else {                                                                                                        \
-      tile_of_two_rows(args, at, width, blocks, x_pixel, x_channel);                                                \
-    }                                                                                                               \
+#define SK_TILES_FUNCTION(name, blocks, x_pixel, x_channel)                                               \
+  static __attribute__((noinline)) void name(const struct sk_conv_direct_args *args, struct ahead ahead,  \
+                                             struct corner at, size_t count, size_t rows, size_t width) { \
+    if (rows == 1) {                                                                                      \
+      tiles_of_one_row(args, ahead, at, count, width, blocks, x_pixel, x_channel);                        \
+    } else {                                                                                              \
+      tiles_of_two_rows(args, ahead, at, count, width, blocks, x_pixel, x_channel);                       \
+    }                                                                                                     \
   }
 
-SK_TILE_FUNCTION(blocked_stride1_1, 1, SK_BLOCK, 1)
-SK_TILE_FUNCTION(blocked_stride2_1, 1, 2 * SK_BLOCK, 1)
-SK_TILE_FUNCTION(planar_stride1_1, 1, 1, args->x_channel)
-SK_TILE_FUNCTION(planar_stride2_1, 1, 2, args->x_channel)
+SK_TILES_FUNCTION(blocked_stride1_1, 1, SK_BLOCK, 1)
+SK_TILES_FUNCTION(blocked_stride2_1, 1, 2 * SK_BLOCK, 1)
+SK_TILES_FUNCTION(planar_stride1_1, 1, 1, args->x_channel)
+SK_TILES_FUNCTION(planar_stride2_1, 1, 2, args->x_channel)
 #if SK_TILE_BLOCKS > 1
-SK_TILE_FUNCTION(blocked_stride1_2, 2, SK_BLOCK, 1)
-SK_TILE_FUNCTION(blocked_stride2_2, 2, 2 * SK_BLOCK, 1)
-SK_TILE_FUNCTION(planar_stride1_2, 2, 1, args->x_channel)
-SK_TILE_FUNCTION(planar_stride2_2, 2, 2, args->x_channel)
+SK_TILES_FUNCTION(blocked_stride1_2, 2, SK_BLOCK, 1)
+SK_TILES_FUNCTION(blocked_stride2_2, 2, 2 * SK_BLOCK, 1)
+SK_TILES_FUNCTION(planar_stride1_2, 2, 1, args->x_channel)
+SK_TILES_FUNCTION(planar_stride2_2, 2, 2, args->x_channel)
 #endif
 
 /* What the strides of a call allow: pixels at a constant distance, or one at a time. */
@@ -167,7 +235,7 @@ static struct strides find_strides(const struct sk_conv_direct_args *args) {
 }
 
 /* For any other stride the caller computes a pixel at a time, to which the distance between pixels is nothing. */
-static tile_fn *choose_tile(struct strides strides, size_t blocks) {
+static tiles_fn *choose_tiles(struct strides strides, size_t blocks) {
 #if SK_TILE_BLOCKS > 1
   if (blocks > 1) {
     if (strides.one && strides.blocked) return blocked_stride1_2;
@@ -181,40 +249,75 @@ static tile_fn *choose_tile(struct strides strides, size_t blocks) {
   return planar_stride1_1;
 }
 
-/* Walk along one or two rows in tiles of nearly equal width: two tiles of 7 run faster than one of 13 and one of 1. */
-static void walk(const struct sk_conv_direct_args *args, tile_fn *compute, size_t widest, size_t row, size_t rows) {
-  const size_t bytes_per_channel = args->blocks * SK_BLOCK * sizeof(float);
-  const size_t tiles = (args->pixels + widest - 1) / widest;
-  const size_t narrow = args->pixels / tiles, wide_tiles = args->pixels % tiles;
-  size_t first = 0;
-  for (size_t t = 0; t < tiles; t++) {
-    const size_t width = narrow + (t < wide_tiles);
-    const struct corner at = {
-        .x = args->x + row * args->x_line + first * args->x_pixel,
-        .residual = args->residual ? args->residual + row * args->residual_line + first * SK_BLOCK : NULL,
-        .y = args->y + row * args->y_line + first * SK_BLOCK,
-        .ahead = (uintptr_t)(args->weights + args->weights_after) + t * args->weights_after * sizeof(float) / tiles,
-        .ahead_step = bytes_per_channel / tiles,
-    };
-    compute(args, at, rows, width);
-    first += width;
-  }
+/* The tiles that a run of pixels is divided into, of nearly equal width: two tiles of 7 run faster than one of 13 and
+ * one of 1. */
+static size_t tile_count(size_t pixels, size_t widest) { return (pixels + widest - 1) / widest; }
+
+/* Move on by some pixels and tiles. */
+static void advance(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner *at, size_t pixels,
+                    size_t tiles) {
+  at->x += pixels * args->x_pixel;
+  if (at->residual) at->residual += pixels * SK_BLOCK;
+  at->y += pixels * SK_BLOCK;
+  at->ahead += tiles * ahead.tile;
+}
+
+/* Walk along one or two rows: the wider tiles, then those of a pixel less. */
+static void walk(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at, tiles_fn *compute,
+                 size_t widest, size_t rows) {
+  const size_t count = tile_count(args->pixels, widest), narrow = args->pixels / count, wide = args->pixels % count;
+  if (wide > 0) compute(args, ahead, at, wide, rows, narrow + 1);
+  advance(args, ahead, &at, wide * (narrow + 1), wide);
+  compute(args, ahead, at, count - wide, rows, narrow);
 }
 
 /* Whether tiles of two rows hold more pixels than tiles of one. */
 static bool two_rows_are_fuller(size_t pixels) {
-  const size_t one = (pixels + SK_TILE_PIXELS - 1) / SK_TILE_PIXELS;
-  const size_t two = (pixels + SK_TILE_PIXELS / 2 - 1) / (SK_TILE_PIXELS / 2);
-  return 2 * one > two;
+  return 2 * tile_count(pixels, SK_TILE_PIXELS) > tile_count(pixels, SK_TILE_PIXELS / 2);
+}
+
+/* How a patch is divided into tiles: pairs of rows first, then single ones. */
+struct division {
+  size_t pairs, singles;           /* rows */
+  size_t widest;                   /* tile of a single row */
+  size_t pair_tiles, single_tiles; /* of a pair, of a single row */
+};
+
+static struct division divide(const struct sk_conv_direct_args *args, bool tiled) {
+  struct division d = {.widest = tiled ? SK_TILE_PIXELS : 1};
+  if (tiled && two_rows_are_fuller(args->pixels)) d.pairs = args->rows / 2;
+  d.singles = args->rows - 2 * d.pairs;
+  d.pair_tiles = tile_count(args->pixels, SK_TILE_PIXELS / 2);
+  d.single_tiles = tile_count(args->pixels, d.widest);
+  return d;
+}
+
+/* As many weights as these are asked for. */
+static struct ahead share_ahead(const struct sk_conv_direct_args *args, size_t tiles) {
+  const size_t channel_bytes = args->blocks * SK_BLOCK * sizeof(float);
+  const size_t bytes = args->channels * args->kernel_height * args->kernel_width * channel_bytes;
+  return (struct ahead){bytes / tiles, SK_BLOCK * channel_bytes / tiles};
+}
+
+/* The corner of the tiles of a row. */
+static struct corner row_corner(const struct sk_conv_direct_args *args, size_t row, uintptr_t ahead) {
+  return (struct corner){.x = args->x + row * args->x_line,
+                         .residual = args->residual ? args->residual + row * args->residual_line : NULL,
+                         .y = args->y + row * args->y_line,
+                         .ahead = ahead};
 }
 
 void SK_NAME(SK_CONV_DIRECT)(const struct sk_conv_direct_args *args) {
   const struct strides strides = find_strides(args);
-  tile_fn *const compute = choose_tile(strides, args->blocks);
-  const bool tiled = strides.one || strides.two;
-  size_t row = 0;
-  if (tiled && two_rows_are_fuller(args->pixels)) {
-    for (; row + 2 <= args->rows; row += 2) walk(args, compute, SK_TILE_PIXELS / 2, row, 2);
+  tiles_fn *const compute = choose_tiles(strides, args->blocks);
+  const struct division d = divide(args, strides.one || strides.two);
+  const struct ahead ahead = share_ahead(args, d.pairs * d.pair_tiles + d.singles * d.single_tiles);
+  const size_t weights = args->channels * args->kernel_height * args->kernel_width * args->blocks * SK_BLOCK;
+  uintptr_t next = (uintptr_t)(args->weights + weights);
+  for (size_t i = 0; i < d.pairs; i++, next += d.pair_tiles * ahead.tile) {
+    walk(args, ahead, row_corner(args, 2 * i, next), compute, SK_TILE_PIXELS / 2, 2);
   }
-  for (; row < args->rows; row++) walk(args, compute, tiled ? SK_TILE_PIXELS : 1, row, 1);
+  for (size_t i = 2 * d.pairs; i < args->rows; i++, next += d.single_tiles * ahead.tile) {
+    walk(args, ahead, row_corner(args, i, next), compute, d.widest, 1);
+  }
 }

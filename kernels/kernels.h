@@ -33,14 +33,13 @@
  * bias      [blocks][16], or NULL for zeros
  * residual  residual + b*residual_block + i*residual_line + p*16 + l, or NULL
  * y         y + b*y_block + i*y_line + p*16 + l
- * weights_after  floats from `weights` to those that the next call reads, which are brought nearer meanwhile; 0: none
  * Requires: 1 <= blocks <= the table's tile_blocks; rows, pixels, channels >= 1.
+ * What follows the weights in memory, which a later call is taken to read, is brought nearer meanwhile.
  */
 struct sk_conv_direct_args {
   const float *x;
   size_t x_block, x_line, x_row, x_column, x_pixel, x_channel;
   const float *weights;
-  size_t weights_after;
   const float *bias;
   const float *residual;
   size_t residual_block, residual_line;
