@@ -6,7 +6,7 @@
  */
 #include "kernels/simd/simd.h"
 
-enum { MAX_VECTORS = SK_TILE_BLOCKS * SK_VECTORS, CACHE_LINE = 64 };
+enum { MAX_VECTORS = SK_TILE_BLOCKS * SK_VECTORS, CACHE_LINE = 64, AHEAD_LINES = 4 };
 
 /* Where one tile begins. */
 struct corner {
@@ -15,10 +15,10 @@ struct corner {
   uintptr_t ahead; /* weights to ask for meanwhile */
 };
 
-/* How the tiles of a patch share the work of asking for the next weights, in bytes: of a tile, and of one tap of one
- * channel block. */
+/* How the tiles of a patch share the work of asking for the next weights. */
 struct ahead {
-  size_t tile, tap;
+  size_t tile, tap; /* bytes of a tile, and of one tap of one channel block */
+  size_t rounds;    /* of AHEAD_LINES cache lines and block of outputs, a tap: one if there are enough tiles */
 };
 
 static const float zeros[SK_TILE_BLOCKS * 16];
@@ -31,9 +31,11 @@ SK_INLINE void prefetch(const float *x, size_t distance) {
 
 /* Bring some of the next weights into the L2 cache: the taps of all tiles of a patch share the work, so that memory is
  * read all the time and not only while the first tile runs. Where there are many tiles the lines overlap. */
-SK_INLINE void prefetch_weights(uintptr_t ahead, const size_t blocks) {
-  SK_UNROLL for (size_t line = 0; line < 4 * blocks; line++) {
-    __builtin_prefetch((const void *)(ahead + line * CACHE_LINE), 0, 2); /* NOLINT(performance-no-int-to-ptr) */
+SK_INLINE void prefetch_weights(uintptr_t from, size_t rounds, const size_t blocks) {
+  for (; rounds > 0; rounds--, from += AHEAD_LINES * blocks * CACHE_LINE) {
+    SK_UNROLL for (size_t line = 0; line < AHEAD_LINES * blocks; line++) {
+      __builtin_prefetch((const void *)(from + line * CACHE_LINE), 0, 2); /* NOLINT(performance-no-int-to-ptr) */
+    }
   }
 }
 
@@ -108,7 +110,7 @@ SK_INLINE void tile(const struct sk_conv_direct_args *args, struct ahead ahead, 
   for (;;) { /* one tap of one channel block: flat, for a nest of loops takes longer between two taps */
     const float *tap[2] = {column, column + args->x_line};
     SK_UNROLL for (size_t p = 0; p < pixels; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_block);
-    prefetch_weights(at.ahead, blocks);
+    prefetch_weights(at.ahead, ahead.rounds, blocks);
     at.ahead += ahead.tap;
     const size_t channels = left < SK_BLOCK ? left : SK_BLOCK;
     for (const float *const end = w + channels * vectors * SK_LANES; w != end; w += vectors * SK_LANES) {
@@ -296,7 +298,8 @@ static struct division divide(const struct sk_conv_direct_args *args, bool tiled
 static struct ahead share_ahead(const struct sk_conv_direct_args *args, size_t tiles) {
   const size_t channel_bytes = args->blocks * SK_BLOCK * sizeof(float);
   const size_t bytes = args->channels * args->kernel_height * args->kernel_width * channel_bytes;
-  return (struct ahead){bytes / tiles, SK_BLOCK * channel_bytes / tiles};
+  const size_t enough = SK_BLOCK / AHEAD_LINES;
+  return (struct ahead){bytes / tiles, SK_BLOCK * channel_bytes / tiles, (enough + tiles - 1) / tiles};
 }
 
 /* The corner of the tiles of a row. */
