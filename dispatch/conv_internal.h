@@ -44,6 +44,7 @@ struct sk_conv {
   float *bias; /* [ceil(out_channels/16)][16] */
   size_t tensor_workspace_bytes;
   size_t tile_block; /* Winograd: tiles transformed and multiplied at a time */
+  bool tiles_apart;  /* Winograd: by one thread, a panel of outputs at a time */
 };
 
 /* Allocate plan->weights, zeroed: a * b * c floats. Errors: SK_INVALID_ARGUMENT (overflow), SK_OUT_OF_MEMORY. */

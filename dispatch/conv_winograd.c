@@ -1,9 +1,13 @@
 /*
  * Winograd convolution F(m,3): transform a block of tiles, multiply at each of alpha^2 points, transform back.
  *
- * The multiplication at one point is a 1x1 convolution over tiles, run by the direct kernel. Threads divide the planes
- * and points of one block of tiles between them, so each reads its share of the transformed weights only. Source: Lavin
- * and Gray (2016), "Fast Algorithms for Convolutional Neural Networks".
+ * The multiplication at one point is a 1x1 convolution over tiles, run by the direct kernel. There are two ways to go
+ * through a layer, which read and write the same numbers:
+ *   apart     a block of tiles stays in the L2 cache with the products of one panel of outputs, while all weights pass
+ *             by; each thread has blocks of its own. For layers of few weights and many tiles.
+ *   together  a block of tiles is multiplied point after point, so that its weights are read once; the threads divide
+ *             its planes, points and panels between them. For layers of many weights.
+ * Source: Lavin and Gray (2016), "Fast Algorithms for Convolutional Neural Networks".
  */
 #include "dispatch/conv_internal.h"
 #include "dispatch/status.h"
@@ -33,9 +37,14 @@ static sk_winograd_output_fn *output_kernel(const sk_conv *plan) {
   return m == 2 ? k->winograd_output_f2k3 : m == 4 ? k->winograd_output_f4k3 : k->winograd_output_f6k3;
 }
 
-/* Floats of the weights of one point: [panel][input channel][blocks of the panel][16]. */
-static size_t weights_per_point(const sk_conv_shape *s) {
-  return sk_blocks(s->out_channels) * SK_BLOCK * s->in_channels;
+/* Where the weights of one point and panel begin, in the order in which they are read: [panel][point] apart,
+ * [point][panel] together. */
+static const float *panel_weights(const sk_conv *plan, size_t point, size_t panel) {
+  const sk_conv_shape *s = &plan->shape;
+  const size_t tile = plan->kernels->tile_blocks, blocks = sk_blocks(s->out_channels);
+  const size_t before = panel * tile, side = sk_size_min(tile, blocks - before), column = SK_BLOCK * s->in_channels;
+  const size_t first = plan->tiles_apart ? before * point_count(plan) + point * side : point * blocks + before;
+  return plan->weights + first * column;
 }
 
 static sk_status pack_weights(sk_conv *plan, const float *weights) {
@@ -48,12 +57,14 @@ static sk_status pack_weights(sk_conv *plan, const float *weights) {
   sk_winograd_filter_matrix(m, g);
   for (size_t k = 0; k < s->out_channels; k++) {
     const size_t block = k / SK_BLOCK, panel = block / tile, side = sk_size_min(tile, blocks - panel * tile);
+    float *const first =
+        plan->weights + (panel_weights(plan, 0, panel) - plan->weights) + block % tile * SK_BLOCK + k % SK_BLOCK;
+    const size_t step = (size_t)(panel_weights(plan, 1, panel) - panel_weights(plan, 0, panel));
     for (size_t c = 0; c < s->in_channels; c++) {
       float u[64];
       sk_winograd_filter_transform(m, g, weights + (k * s->in_channels + c) * 9, u);
-      float *to = plan->weights + panel * tile * SK_BLOCK * s->in_channels + (c * side + block % tile) * SK_BLOCK +
-                  k % SK_BLOCK;
-      for (size_t p = 0; p < points; p++) to[p * weights_per_point(s)] = u[p];
+      float *const to = first + c * side * SK_BLOCK;
+      for (size_t p = 0; p < points; p++) to[p * step] = u[p];
     }
   }
   return SK_OK;
@@ -64,40 +75,68 @@ static size_t tile_count(const sk_conv *plan, size_t batch) {
   return batch * sk_size_divide_up(plan->out_height, m) * sk_size_divide_up(plan->out_width, m);
 }
 
+/* Bytes that one tile takes in a block: transformed, and as products for `out_blocks` blocks of outputs. */
+static size_t tile_bytes(const sk_conv *plan, size_t out_blocks) {
+  const size_t planes = sk_blocks(plan->shape.in_channels) + out_blocks;
+  return point_count(plan) * planes * SK_BLOCK * sizeof(float);
+}
+
+/* Divide tiles into blocks of nearly equal size, as many as `threads` can share evenly, of no more than `budget` bytes
+ * if that holds a register tile. */
+static size_t equal_blocks(const sk_conv *plan, size_t tiles, size_t tile, size_t budget, size_t threads) {
+  const size_t most = sk_size_max(plan->kernels->tile_pixels, budget / tile);
+  return sk_size_divide_up(tiles, sk_size_round_up(sk_size_divide_up(tiles, most), threads));
+}
+
 /*
- * Choose how many tiles to transform at a time, in whole register tiles: as many as keep the transformed tiles and
- * their products near half a megabyte, what an L2 cache holds beside the weights that stream through it; or as large as
- * the weights, up to two megabytes: those are read again for each block of tiles, from farther away than the tiles
- * would be.
+ * Choose the way through the layer and the tiles of a block: whichever moves fewer bytes to and from the caches beyond
+ * L2. Apart, each block reads all weights; together, blocks are larger and read them less often, but the transformed
+ * tiles and the products go out and come back. Blocks of four megabytes stay in an L3 cache.
  */
-static size_t choose_tile_block(const sk_conv *plan) {
-  const size_t register_tile = 14, half_a_mebibyte = (size_t)512 * 1024;
-  const size_t weight_bytes = point_count(plan) * weights_per_point(&plan->shape) * sizeof(float);
-  const size_t budget = sk_size_min(sk_size_max(weight_bytes, half_a_mebibyte), 4 * half_a_mebibyte);
-  const size_t planes = sk_blocks(plan->shape.in_channels) + sk_blocks(plan->shape.out_channels);
-  const size_t tile_bytes = point_count(plan) * planes * SK_BLOCK * sizeof(float);
-  const size_t wanted = sk_size_max(register_tile, budget / tile_bytes / register_tile * register_tile);
-  const size_t tiles = tile_count(plan, plan->shape.batch);
-  return sk_size_divide_up(tiles, sk_size_divide_up(tiles, wanted));
+static void choose_blocks(sk_conv *plan) {
+  const sk_conv_shape *s = &plan->shape;
+  const size_t out_blocks = sk_blocks(s->out_channels), tiles = tile_count(plan, s->batch);
+  const size_t weight_bytes = point_count(plan) * out_blocks * SK_BLOCK * s->in_channels * sizeof(float);
+  const size_t apart_tile = tile_bytes(plan, plan->kernels->tile_blocks), together_tile = tile_bytes(plan, out_blocks);
+  const size_t apart = equal_blocks(plan, tiles, apart_tile, plan->caches.l2_bytes / 4 * 3, (size_t)plan->threads);
+  const size_t together = equal_blocks(plan, tiles, together_tile, (size_t)4 << 20, 1);
+  const double apart_bytes = (double)sk_size_divide_up(tiles, apart) * (double)weight_bytes;
+  const double together_bytes =
+      (double)sk_size_divide_up(tiles, together) * (double)weight_bytes + 2 * (double)tiles * (double)together_tile;
+  plan->tiles_apart = apart * apart_tile <= plan->caches.l2_bytes && apart_bytes < together_bytes;
+  plan->tile_block = plan->tiles_apart ? apart : together;
+}
+
+/* Floats from one point to the next of a block's transformed tiles, [point][input block][tile][16], and of its
+ * products. An odd number of pixels: else the lines of one tile's points would share a few sets of the L1 cache. */
+static size_t tiles_point(const sk_conv *plan) {
+  return (sk_blocks(plan->shape.in_channels) * plan->tile_block | 1) * SK_BLOCK;
+}
+static size_t kept_blocks(const sk_conv *plan) { /* of outputs, whose products are kept at a time */
+  return plan->tiles_apart ? plan->kernels->tile_blocks : sk_blocks(plan->shape.out_channels);
+}
+static size_t products_point(const sk_conv *plan) { return (kept_blocks(plan) * plan->tile_block | 1) * SK_BLOCK; }
+
+/* Floats of a block. */
+static size_t block_floats(const sk_conv *plan) {
+  return point_count(plan) * (tiles_point(plan) + products_point(plan));
 }
 
 static sk_status prepare(sk_conv *plan, const float *weights) {
-  const sk_conv_shape *s = &plan->shape;
-  plan->tile_block = choose_tile_block(plan);
-  const size_t planes = sk_blocks(s->in_channels) + sk_blocks(s->out_channels);
-  if (!sk_size_multiply(plan->tile_block * point_count(plan) * SK_BLOCK * sizeof(float), planes,
+  choose_blocks(plan);
+  if (!sk_size_multiply(block_floats(plan) * sizeof(float), plan->tiles_apart ? (size_t)plan->threads : 1,
                         &plan->tensor_workspace_bytes)) {
     return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the transformed tiles overflows");
   }
   return pack_weights(plan, weights);
 }
 
-/* One run: where its tensors and its block of transformed tiles are. */
-struct winograd_run {
+/* One block of one run: its tensors, its tiles, and where they are transformed. */
+struct winograd_block {
   const sk_conv *plan;
   const struct sk_tensor *x, *residual, *y;
   float *v;     /* [point][input block][tile][16] */
-  float *t;     /* [point][output block][tile][16] */
+  float *t;     /* [point][output block of those that are computed at a time][tile][16] */
   size_t first; /* tile of the block */
   size_t count; /* tiles of the block */
 };
@@ -107,68 +146,74 @@ struct tile_place {
   size_t image, row, column;
 };
 
-static struct tile_place place_tile(const struct winograd_run *run, size_t index) {
-  const size_t m = outputs_per_side(run->plan);
-  const size_t across = sk_size_divide_up(run->y->width, m), down = sk_size_divide_up(run->y->height, m);
+static struct tile_place place_tile(const struct winograd_block *block, size_t tile) {
+  const size_t m = outputs_per_side(block->plan), index = block->first + tile;
+  const size_t across = sk_size_divide_up(block->y->width, m), down = sk_size_divide_up(block->y->height, m);
   return (struct tile_place){index / (across * down), index / across % down * m, index % across * m};
 }
 
-static size_t block_stride(const struct winograd_run *run) { return run->plan->tile_block * SK_BLOCK; }
+/* Floats from one plane of a block to the next. */
+static size_t plane_stride(const struct winograd_block *block) { return block->plan->tile_block * SK_BLOCK; }
 
-static void transform_input(const struct winograd_run *run, size_t block, size_t tile) {
-  const sk_conv *plan = run->plan;
-  const struct sk_tensor *x = run->x;
+static void transform_input(const struct winograd_block *block, size_t tile, struct tile_place at, size_t plane) {
+  const sk_conv *plan = block->plan;
+  const struct sk_tensor *x = block->x;
   const size_t alpha = outputs_per_side(plan) + 2;
-  const struct tile_place at = place_tile(run, run->first + tile);
   const size_t padded_height = x->height + plan->shape.pad_top + plan->shape.pad_bottom;
   const size_t padded_width = x->width + plan->shape.pad_left + plan->shape.pad_right;
   const struct sk_winograd_input_args args = {
-      .x = sk_conv_first_tap(&plan->shape, x, at.image, block) + at.row * sk_tensor_row(x) + at.column * SK_BLOCK,
+      .x = sk_conv_first_tap(&plan->shape, x, at.image, plane) + at.row * sk_tensor_row(x) + at.column * SK_BLOCK,
       .x_row = sk_tensor_row(x),
       .rows = sk_size_min(alpha, padded_height - at.row),
       .columns = sk_size_min(alpha, padded_width - at.column),
-      .v = run->v + block * block_stride(run) + tile * SK_BLOCK,
-      .v_point = sk_tensor_planes(x) * block_stride(run),
+      .v = block->v + plane * plane_stride(block) + tile * SK_BLOCK,
+      .v_point = tiles_point(plan),
   };
   input_kernel(plan)(&args);
 }
 
-static void multiply(const struct winograd_run *run, size_t point, size_t panel) {
-  const sk_conv *plan = run->plan;
-  const sk_conv_shape *s = &plan->shape;
-  const size_t first = panel * plan->kernels->tile_blocks, blocks = sk_tensor_planes(run->y);
-  const struct sk_conv_direct_args args = {
-      .x = run->v + point * sk_tensor_planes(run->x) * block_stride(run),
-      .x_block = block_stride(run),
+/* The arguments of the kernel for a panel, but for what depends on the point. */
+static struct sk_conv_direct_args panel_args(const struct winograd_block *block, size_t panel) {
+  const sk_conv *plan = block->plan;
+  const size_t first = panel * plan->kernels->tile_blocks;
+  return (struct sk_conv_direct_args){
+      .x_block = plane_stride(block),
       .x_pixel = SK_BLOCK,
       .x_channel = 1,
-      .weights = plan->weights + point * weights_per_point(s) + first * SK_BLOCK * s->in_channels,
-      .y = run->t + (point * blocks + first) * block_stride(run),
-      .y_block = block_stride(run),
+      .y_block = plane_stride(block),
       .rows = 1,
-      .pixels = run->count,
-      .blocks = sk_size_min(plan->kernels->tile_blocks, blocks - first),
-      .channels = s->in_channels,
+      .pixels = block->count,
+      .blocks = sk_size_min(plan->kernels->tile_blocks, sk_tensor_planes(block->y) - first),
+      .channels = plan->shape.in_channels,
       .kernel_height = 1,
       .kernel_width = 1,
   };
-  plan->kernels->conv_direct(&args);
 }
 
-static void transform_output(const struct winograd_run *run, size_t block, size_t tile) {
-  const sk_conv *plan = run->plan;
+static void multiply(const struct winograd_block *block, struct sk_conv_direct_args *args, size_t point, size_t panel) {
+  const sk_conv *plan = block->plan;
+  const size_t first = plan->tiles_apart ? 0 : panel * plan->kernels->tile_blocks;
+  args->x = block->v + point * tiles_point(plan);
+  args->weights = panel_weights(plan, point, panel);
+  args->y = block->t + point * products_point(plan) + first * plane_stride(block);
+  plan->kernels->conv_direct(args);
+}
+
+/* kept: the plane among those whose products are kept. */
+static void transform_output(const struct winograd_block *block, size_t tile, struct tile_place at, size_t plane,
+                             size_t kept) {
+  const sk_conv *plan = block->plan;
   const size_t m = outputs_per_side(plan);
-  const struct tile_place at = place_tile(run, run->first + tile);
-  const struct sk_tensor *y = run->y, *residual = run->residual;
+  const struct sk_tensor *y = block->y, *residual = block->residual;
   const struct sk_winograd_output_args args = {
-      .t = run->t + block * block_stride(run) + tile * SK_BLOCK,
-      .t_point = sk_tensor_planes(y) * block_stride(run),
-      .bias = plan->bias + block * SK_BLOCK,
+      .t = block->t + kept * plane_stride(block) + tile * SK_BLOCK,
+      .t_point = products_point(plan),
+      .bias = plan->bias + plane * SK_BLOCK,
       .residual =
-          residual ? sk_tensor_at(residual, at.image, block) + at.row * sk_tensor_row(residual) + at.column * SK_BLOCK
+          residual ? sk_tensor_at(residual, at.image, plane) + at.row * sk_tensor_row(residual) + at.column * SK_BLOCK
                    : NULL,
       .residual_row = residual ? sk_tensor_row(residual) : 0,
-      .y = sk_tensor_at(y, at.image, block) + at.row * sk_tensor_row(y) + at.column * SK_BLOCK,
+      .y = sk_tensor_at(y, at.image, plane) + at.row * sk_tensor_row(y) + at.column * SK_BLOCK,
       .y_row = sk_tensor_row(y),
       .rows = sk_size_min(m, y->height - at.row),
       .columns = sk_size_min(m, y->width - at.column),
@@ -177,36 +222,78 @@ static void transform_output(const struct winograd_run *run, size_t block, size_
   output_kernel(plan)(&args);
 }
 
+static size_t panel_count(const struct winograd_block *block) {
+  return sk_size_divide_up(sk_tensor_planes(block->y), block->plan->kernels->tile_blocks);
+}
+
+/* Multiply one panel and transform it back. */
+static void run_panel(const struct winograd_block *block, size_t panel) {
+  const size_t first = panel * block->plan->kernels->tile_blocks;
+  struct sk_conv_direct_args args = panel_args(block, panel);
+  for (size_t p = 0; p < point_count(block->plan); p++) multiply(block, &args, p, panel);
+  for (size_t tile = 0; tile < block->count; tile++) {
+    const struct tile_place at = place_tile(block, tile);
+    for (size_t b = 0; b < args.blocks; b++) transform_output(block, tile, at, first + b, b);
+  }
+}
+
+/* Do one block of tiles alone. */
+static void run_apart(const struct winograd_block *block) {
+  for (size_t tile = 0; tile < block->count; tile++) {
+    const struct tile_place at = place_tile(block, tile);
+    for (size_t plane = 0; plane < sk_tensor_planes(block->x); plane++) transform_input(block, tile, at, plane);
+  }
+  for (size_t panel = 0; panel < panel_count(block); panel++) run_panel(block, panel);
+}
+
 /* Do one block of tiles; called by every thread of the team, which meets at the end of each loop. */
-static void run_block(const struct winograd_run *run) {
-  const sk_conv *plan = run->plan;
-  const size_t in_blocks = sk_tensor_planes(run->x), out_blocks = sk_tensor_planes(run->y);
-  const size_t points = point_count(plan), panels = sk_size_divide_up(out_blocks, plan->kernels->tile_blocks);
+static void run_together(const struct winograd_block *block) {
+  const size_t in_planes = sk_tensor_planes(block->x), out_planes = sk_tensor_planes(block->y);
+  const size_t points = point_count(block->plan), panels = panel_count(block);
 #pragma omp for schedule(static)
-  for (size_t i = 0; i < in_blocks * run->count; i++) transform_input(run, i / run->count, i % run->count);
+  for (size_t i = 0; i < in_planes * block->count; i++) {
+    const size_t tile = i % block->count;
+    transform_input(block, tile, place_tile(block, tile), i / block->count);
+  }
 #pragma omp for schedule(static)
-  for (size_t i = 0; i < points * panels; i++) multiply(run, i / panels, i % panels);
+  for (size_t i = 0; i < points * panels; i++) {
+    struct sk_conv_direct_args args = panel_args(block, i % panels);
+    multiply(block, &args, i / panels, i % panels);
+  }
 #pragma omp for schedule(static)
-  for (size_t i = 0; i < out_blocks * run->count; i++) transform_output(run, i / run->count, i % run->count);
+  for (size_t i = 0; i < out_planes * block->count; i++) {
+    const size_t tile = i % block->count, plane = i / block->count;
+    transform_output(block, tile, place_tile(block, tile), plane, plane);
+  }
+}
+
+/* Go through all blocks; called by every thread of the team. */
+static void run_blocks(struct winograd_block block, size_t tiles) {
+  const size_t size = block.plan->tile_block;
+  if (block.plan->tiles_apart) {
+#pragma omp for schedule(static) nowait
+    for (size_t i = 0; i < sk_size_divide_up(tiles, size); i++) {
+      block.first = i * size;
+      block.count = sk_size_min(size, tiles - block.first);
+      run_apart(&block);
+    }
+    return;
+  }
+  for (block.first = 0; block.first < tiles; block.first += size) {
+    block.count = sk_size_min(size, tiles - block.first);
+    run_together(&block);
+  }
 }
 
 static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
                 const struct sk_tensor *y, void *workspace) {
-  const size_t tiles = tile_count(plan, batch);
-  const size_t v_floats = point_count(plan) * sk_tensor_planes(x) * plan->tile_block * SK_BLOCK;
 #pragma omp parallel num_threads(plan->threads)
   {
-    for (size_t first = 0; first < tiles; first += plan->tile_block) {
-      const struct winograd_run block = {.plan = plan,
-                                         .x = x,
-                                         .residual = residual,
-                                         .y = y,
-                                         .v = workspace,
-                                         .t = (float *)workspace + v_floats,
-                                         .first = first,
-                                         .count = sk_size_min(plan->tile_block, tiles - first)};
-      run_block(&block);
-    }
+    const size_t own = plan->tiles_apart ? block_floats(plan) * sk_thread() : 0;
+    float *const v = (float *)workspace + own;
+    const struct winograd_block block = {
+        .plan = plan, .x = x, .residual = residual, .y = y, .v = v, .t = v + point_count(plan) * tiles_point(plan)};
+    run_blocks(block, tile_count(plan, batch));
     sk_tensor_clear_halo_in_team(y, batch);
   }
 }

@@ -297,9 +297,10 @@ static struct division divide(const struct sk_conv_direct_args *args, bool tiled
 /* As many weights as these are asked for. */
 static struct ahead share_ahead(const struct sk_conv_direct_args *args, size_t tiles) {
   const size_t channel_bytes = args->blocks * SK_BLOCK * sizeof(float);
-  const size_t bytes = args->channels * args->kernel_height * args->kernel_width * channel_bytes;
-  const size_t enough = SK_BLOCK / AHEAD_LINES;
-  return (struct ahead){bytes / tiles, SK_BLOCK * channel_bytes / tiles, (enough + tiles - 1) / tiles};
+  const size_t blocks = (args->channels + SK_BLOCK - 1) / SK_BLOCK;
+  const size_t tap = SK_BLOCK * channel_bytes / tiles;
+  const size_t rounds = tiles >= SK_BLOCK / AHEAD_LINES ? 1 : tiles > 1 ? 2 : 4;
+  return (struct ahead){blocks * args->kernel_height * args->kernel_width * tap, tap, rounds};
 }
 
 /* The corner of the tiles of a row. */
