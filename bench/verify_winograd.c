@@ -275,7 +275,7 @@ static void filter_case(struct sk_verify *v, const void *parameters) {
   const struct winograd_case *c = parameters;
   const size_t alpha = c->m + 2;
   double g[MAX_ALPHA][3];
-  sk_winograd_filter_matrix(c->m, g);
+  sk_winograd_filter_matrix(c->m, 1, g);
   for (size_t n = 0; n < 500 && !sk_verify_failed(v); n++) {
     float w[9], u[MAX_POINTS];
     double real[9], absolute[9], exact[MAX_POINTS], magnitude[MAX_POINTS];

@@ -14,8 +14,13 @@ static const char *const algorithm_names[SK_ALGORITHM_COUNT] = {"auto",      "di
 
 /* In order of search: the first method of an algorithm whose predicate holds. */
 static const struct sk_conv_method *const methods[] = {
-    &sk_conv_method_direct,    &sk_conv_method_grouped,   &sk_conv_method_winograd2,
-    &sk_conv_method_winograd4, &sk_conv_method_winograd6,
+    &sk_conv_method_direct,
+    &sk_conv_method_grouped,
+    &sk_conv_method_winograd2,
+    &sk_conv_method_winograd4,
+    &sk_conv_method_winograd6,
+    &sk_conv_method_winograd2_stride2,
+    &sk_conv_method_winograd4_stride2,
 #if SK_HAVE_OPENBLAS
     &sk_conv_method_gemm,
 #endif

@@ -27,6 +27,8 @@ extern const struct sk_conv_method sk_conv_method_grouped;
 extern const struct sk_conv_method sk_conv_method_winograd2;
 extern const struct sk_conv_method sk_conv_method_winograd4;
 extern const struct sk_conv_method sk_conv_method_winograd6;
+extern const struct sk_conv_method sk_conv_method_winograd2_stride2;
+extern const struct sk_conv_method sk_conv_method_winograd4_stride2;
 extern const struct sk_conv_method sk_conv_method_gemm;
 
 struct sk_conv {

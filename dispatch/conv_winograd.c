@@ -13,58 +13,91 @@
 #include "dispatch/status.h"
 #include "dispatch/winograd_filter.h"
 
-static bool applies(const sk_conv_shape *s) {
-  return s->kernel_height == 3 && s->kernel_width == 3 && s->stride_height == 1 && s->stride_width == 1 &&
-         s->dilation_height == 1 && s->dilation_width == 1 && s->groups == 1;
+static bool is_3x3(const sk_conv_shape *s) {
+  return s->kernel_height == 3 && s->kernel_width == 3 && s->dilation_height == 1 && s->dilation_width == 1 &&
+         s->groups == 1;
+}
+
+static bool applies(const sk_conv_shape *s) { return is_3x3(s) && s->stride_height == 1 && s->stride_width == 1; }
+
+static bool applies_with_stride_2(const sk_conv_shape *s) {
+  return is_3x3(s) && s->stride_height == 2 && s->stride_width == 2;
 }
 
 static size_t outputs_per_side(const sk_conv *plan) { return plan->method->winograd_outputs; }
+static size_t stride(const sk_conv *plan) { return plan->shape.stride_height; }
 
-static size_t point_count(const sk_conv *plan) {
-  const size_t alpha = outputs_per_side(plan) + 2;
-  return alpha * alpha;
+/* Points, and inputs, per side of a tile. */
+static size_t alpha(const sk_conv *plan) {
+  const size_t m = outputs_per_side(plan);
+  return stride(plan) == 2 ? 2 * m + 1 : m + 2;
+}
+
+static size_t point_count(const sk_conv *plan) { return alpha(plan) * alpha(plan); }
+
+/*
+ * Points that share their weights form a class: with stride 1 each is its own; with stride 2 the odd elements of a
+ * dimension, the last m, have the same weight. A dimension has m + 2 classes either way.
+ */
+static size_t class_count(const sk_conv *plan) {
+  const size_t side = outputs_per_side(plan) + 2;
+  return side * side;
+}
+
+/* The classes of a dimension have one point each, but for the last. */
+static size_t class_points(const sk_conv *plan, size_t class_of_side) {
+  return class_of_side <= outputs_per_side(plan) ? 1 : alpha(plan) - outputs_per_side(plan) - 1;
 }
 
 static sk_winograd_input_fn *input_kernel(const sk_conv *plan) {
   const struct sk_kernel_table *k = plan->kernels;
-  const size_t m = outputs_per_side(plan);
-  return m == 2 ? k->winograd_input_f2k3 : m == 4 ? k->winograd_input_f4k3 : k->winograd_input_f6k3;
+  switch (alpha(plan)) {
+    case 4: return k->winograd_input_f2k3;
+    case 5: return k->winograd_input_f2k3s2;
+    case 6: return k->winograd_input_f4k3;
+    case 8: return k->winograd_input_f6k3;
+    default: return k->winograd_input_f4k3s2;
+  }
 }
 
 static sk_winograd_output_fn *output_kernel(const sk_conv *plan) {
   const struct sk_kernel_table *k = plan->kernels;
-  const size_t m = outputs_per_side(plan);
-  return m == 2 ? k->winograd_output_f2k3 : m == 4 ? k->winograd_output_f4k3 : k->winograd_output_f6k3;
+  switch (alpha(plan)) {
+    case 4: return k->winograd_output_f2k3;
+    case 5: return k->winograd_output_f2k3s2;
+    case 6: return k->winograd_output_f4k3;
+    case 8: return k->winograd_output_f6k3;
+    default: return k->winograd_output_f4k3s2;
+  }
 }
 
-/* Where the weights of one point and panel begin, in the order in which they are read: [panel][point] apart,
- * [point][panel] together. */
-static const float *panel_weights(const sk_conv *plan, size_t point, size_t panel) {
+/* Where the weights of one class and panel begin, in the order in which they are read: [panel][class] apart,
+ * [class][panel] together. */
+static float *panel_weights(const sk_conv *plan, size_t class, size_t panel) {
   const sk_conv_shape *s = &plan->shape;
   const size_t tile = plan->kernels->tile_blocks, blocks = sk_blocks(s->out_channels);
   const size_t before = panel * tile, side = sk_size_min(tile, blocks - before), column = SK_BLOCK * s->in_channels;
-  const size_t first = plan->tiles_apart ? before * point_count(plan) + point * side : point * blocks + before;
+  const size_t first = plan->tiles_apart ? before * class_count(plan) + class * side : class * blocks + before;
   return plan->weights + first * column;
 }
 
 static sk_status pack_weights(sk_conv *plan, const float *weights) {
   const sk_conv_shape *s = &plan->shape;
-  const size_t m = outputs_per_side(plan), points = point_count(plan), tile = plan->kernels->tile_blocks;
+  const size_t m = outputs_per_side(plan), classes = class_count(plan), tile = plan->kernels->tile_blocks;
   const size_t blocks = sk_blocks(s->out_channels);
-  const sk_status status = sk_conv_allocate_weights(plan, points, blocks * SK_BLOCK, s->in_channels);
+  const sk_status status = sk_conv_allocate_weights(plan, classes, blocks * SK_BLOCK, s->in_channels);
   if (status) return status;
   double g[8][3];
-  sk_winograd_filter_matrix(m, g);
+  sk_winograd_filter_matrix(m, stride(plan), g);
   for (size_t k = 0; k < s->out_channels; k++) {
     const size_t block = k / SK_BLOCK, panel = block / tile, side = sk_size_min(tile, blocks - panel * tile);
-    float *const first =
-        plan->weights + (panel_weights(plan, 0, panel) - plan->weights) + block % tile * SK_BLOCK + k % SK_BLOCK;
+    float *const first = panel_weights(plan, 0, panel) + block % tile * SK_BLOCK + k % SK_BLOCK;
     const size_t step = (size_t)(panel_weights(plan, 1, panel) - panel_weights(plan, 0, panel));
     for (size_t c = 0; c < s->in_channels; c++) {
       float u[64];
       sk_winograd_filter_transform(m, g, weights + (k * s->in_channels + c) * 9, u);
       float *const to = first + c * side * SK_BLOCK;
-      for (size_t p = 0; p < points; p++) to[p * step] = u[p];
+      for (size_t i = 0; i < classes; i++) to[i * step] = u[i];
     }
   }
   return SK_OK;
@@ -96,7 +129,7 @@ static size_t equal_blocks(const sk_conv *plan, size_t tiles, size_t tile, size_
 static void choose_blocks(sk_conv *plan) {
   const sk_conv_shape *s = &plan->shape;
   const size_t out_blocks = sk_blocks(s->out_channels), tiles = tile_count(plan, s->batch);
-  const size_t weight_bytes = point_count(plan) * out_blocks * SK_BLOCK * s->in_channels * sizeof(float);
+  const size_t weight_bytes = class_count(plan) * out_blocks * SK_BLOCK * s->in_channels * sizeof(float);
   const size_t apart_tile = tile_bytes(plan, plan->kernels->tile_blocks), together_tile = tile_bytes(plan, out_blocks);
   const size_t apart = equal_blocks(plan, tiles, apart_tile, plan->caches.l2_bytes / 4 * 3, (size_t)plan->threads);
   const size_t together = equal_blocks(plan, tiles, together_tile, (size_t)4 << 20, 1);
@@ -158,21 +191,21 @@ static size_t plane_stride(const struct winograd_block *block) { return block->p
 static void transform_input(const struct winograd_block *block, size_t tile, struct tile_place at, size_t plane) {
   const sk_conv *plan = block->plan;
   const struct sk_tensor *x = block->x;
-  const size_t alpha = outputs_per_side(plan) + 2;
+  const size_t row = at.row * stride(plan), column = at.column * stride(plan);
   const size_t padded_height = x->height + plan->shape.pad_top + plan->shape.pad_bottom;
   const size_t padded_width = x->width + plan->shape.pad_left + plan->shape.pad_right;
   const struct sk_winograd_input_args args = {
-      .x = sk_conv_first_tap(&plan->shape, x, at.image, plane) + at.row * sk_tensor_row(x) + at.column * SK_BLOCK,
+      .x = sk_conv_first_tap(&plan->shape, x, at.image, plane) + row * sk_tensor_row(x) + column * SK_BLOCK,
       .x_row = sk_tensor_row(x),
-      .rows = sk_size_min(alpha, padded_height - at.row),
-      .columns = sk_size_min(alpha, padded_width - at.column),
+      .rows = sk_size_min(alpha(plan), padded_height - row),
+      .columns = sk_size_min(alpha(plan), padded_width - column),
       .v = block->v + plane * plane_stride(block) + tile * SK_BLOCK,
       .v_point = tiles_point(plan),
   };
   input_kernel(plan)(&args);
 }
 
-/* The arguments of the kernel for a panel, but for what depends on the point. */
+/* The arguments of the kernel for a panel, but for what depends on class and point. */
 static struct sk_conv_direct_args panel_args(const struct winograd_block *block, size_t panel) {
   const sk_conv *plan = block->plan;
   const size_t first = panel * plan->kernels->tile_blocks;
@@ -190,13 +223,20 @@ static struct sk_conv_direct_args panel_args(const struct winograd_block *block,
   };
 }
 
-static void multiply(const struct winograd_block *block, struct sk_conv_direct_args *args, size_t point, size_t panel) {
+/* Multiply at the points of one class, whose weights stay near meanwhile. */
+static void multiply(const struct winograd_block *block, struct sk_conv_direct_args *args, size_t class, size_t panel) {
   const sk_conv *plan = block->plan;
-  const size_t first = plan->tiles_apart ? 0 : panel * plan->kernels->tile_blocks;
-  args->x = block->v + point * tiles_point(plan);
-  args->weights = panel_weights(plan, point, panel);
-  args->y = block->t + point * products_point(plan) + first * plane_stride(block);
-  plan->kernels->conv_direct(args);
+  const size_t side = outputs_per_side(plan) + 2, row = class / side, column = class % side;
+  const size_t kept = plan->tiles_apart ? 0 : panel * plan->kernels->tile_blocks;
+  args->weights = panel_weights(plan, class, panel);
+  for (size_t i = row; i < row + class_points(plan, row); i++) {
+    for (size_t j = column; j < column + class_points(plan, column); j++) {
+      const size_t point = i * alpha(plan) + j;
+      args->x = block->v + point * tiles_point(plan);
+      args->y = block->t + point * products_point(plan) + kept * plane_stride(block);
+      plan->kernels->conv_direct(args);
+    }
+  }
 }
 
 /* kept: the plane among those whose products are kept. */
@@ -230,7 +270,7 @@ static size_t panel_count(const struct winograd_block *block) {
 static void run_panel(const struct winograd_block *block, size_t panel) {
   const size_t first = panel * block->plan->kernels->tile_blocks;
   struct sk_conv_direct_args args = panel_args(block, panel);
-  for (size_t p = 0; p < point_count(block->plan); p++) multiply(block, &args, p, panel);
+  for (size_t i = 0; i < class_count(block->plan); i++) multiply(block, &args, i, panel);
   for (size_t tile = 0; tile < block->count; tile++) {
     const struct tile_place at = place_tile(block, tile);
     for (size_t b = 0; b < args.blocks; b++) transform_output(block, tile, at, first + b, b);
@@ -249,14 +289,14 @@ static void run_apart(const struct winograd_block *block) {
 /* Do one block of tiles; called by every thread of the team, which meets at the end of each loop. */
 static void run_together(const struct winograd_block *block) {
   const size_t in_planes = sk_tensor_planes(block->x), out_planes = sk_tensor_planes(block->y);
-  const size_t points = point_count(block->plan), panels = panel_count(block);
+  const size_t classes = class_count(block->plan), panels = panel_count(block);
 #pragma omp for schedule(static)
   for (size_t i = 0; i < in_planes * block->count; i++) {
     const size_t tile = i % block->count;
     transform_input(block, tile, place_tile(block, tile), i / block->count);
   }
 #pragma omp for schedule(static)
-  for (size_t i = 0; i < points * panels; i++) {
+  for (size_t i = 0; i < classes * panels; i++) {
     struct sk_conv_direct_args args = panel_args(block, i % panels);
     multiply(block, &args, i / panels, i % panels);
   }
@@ -301,3 +341,7 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
 const struct sk_conv_method sk_conv_method_winograd2 = {SK_ALGORITHM_WINOGRAD2, applies, prepare, run, 2};
 const struct sk_conv_method sk_conv_method_winograd4 = {SK_ALGORITHM_WINOGRAD4, applies, prepare, run, 4};
 const struct sk_conv_method sk_conv_method_winograd6 = {SK_ALGORITHM_WINOGRAD6, applies, prepare, run, 6};
+const struct sk_conv_method sk_conv_method_winograd2_stride2 = {SK_ALGORITHM_WINOGRAD2, applies_with_stride_2, prepare,
+                                                                run, 2};
+const struct sk_conv_method sk_conv_method_winograd4_stride2 = {SK_ALGORITHM_WINOGRAD4, applies_with_stride_2, prepare,
+                                                                run, 4};

@@ -8,22 +8,38 @@ static const double points_f2k3[] = {0, SK_F2K3_A, -SK_F2K3_A};
 static const double points_f4k3[] = {0, SK_F4K3_A, -SK_F4K3_A, SK_F4K3_B, -SK_F4K3_B};
 static const double points_f6k3[] = {0, SK_F6K3_A, -SK_F6K3_A, SK_F6K3_B, -SK_F6K3_B, SK_F6K3_C, -SK_F6K3_C};
 
-static const double *finite_points(size_t m) { return m == 2 ? points_f2k3 : m == 4 ? points_f4k3 : points_f6k3; }
+static const double points_f2k3s2[] = {SK_F2K3S2_A, -SK_F2K3S2_A};
+static const double points_f4k3s2[] = {SK_F4K3S2_A, -SK_F4K3S2_A, SK_F4K3S2_B, -SK_F4K3S2_B};
 
-void sk_winograd_filter_matrix(size_t m, double g[][3]) {
-  const double *point = finite_points(m);
-  const size_t count = m + 1;
-  for (size_t j = 0; j < count; j++) {
-    double scale = 1;
-    for (size_t l = 0; l < count; l++) {
-      if (l != j) scale *= point[j] - point[l];
-    }
-    g[j][0] = 1 / scale;
-    g[j][1] = point[j] / scale;
-    g[j][2] = point[j] * point[j] / scale;
+static const double *finite_points(size_t m, size_t stride) {
+  if (stride == 2) return m == 2 ? points_f2k3s2 : points_f4k3s2;
+  return m == 2 ? points_f2k3 : m == 4 ? points_f4k3 : points_f6k3;
+}
+
+/* Form prod_{l != j} (p_j - p_l). */
+static double node_product(const double *point, size_t count, size_t j) {
+  double product = 1;
+  for (size_t l = 0; l < count; l++) {
+    if (l != j) product *= point[j] - point[l];
   }
-  g[count][0] = g[count][1] = 0;
+  return product;
+}
+
+void sk_winograd_filter_matrix(size_t m, size_t stride, double g[][3]) {
+  const double *point = finite_points(m, stride);
+  const size_t count = stride == 2 ? m : m + 1; /* finite points */
+  for (size_t j = 0; j < count; j++) {
+    const double scale = node_product(point, count, j);
+    g[j][0] = 1 / scale;
+    g[j][1] = stride == 2 ? 0 : point[j] / scale;
+    g[j][2] = (stride == 2 ? point[j] : point[j] * point[j]) / scale;
+  }
+  g[count][0] = g[count][1] = 0; /* infinity */
   g[count][2] = 1;
+  if (stride == 2) { /* the odd elements */
+    g[count + 1][0] = g[count + 1][2] = 0;
+    g[count + 1][1] = 1;
+  }
 }
 
 void sk_winograd_filter_transform(size_t m, const double g[][3], const float w[9], float *u) {

@@ -1,16 +1,16 @@
 /* Winograd input transforms v = B^T x B, one tile of one channel block at a time. */
 #include "kernels/winograd_transform.h"
 
-enum { MAX_ALPHA = 8 };
+enum { MAX_ALPHA = 9 };
 
-/* Apply the transform of F(alpha - 2, 3) along one dimension. */
+/* Apply the transform along one dimension: alpha, m + 2 with stride 1 and 2m + 1 with stride 2, tells which. */
 SK_INLINE void transform(const vf *d, vf *out, const size_t alpha) {
-  if (alpha == 4) {
-    f2k3_input(d, out);
-  } else if (alpha == 6) {
-    f4k3_input(d, out);
-  } else {
-    f6k3_input(d, out);
+  switch (alpha) {
+    case 4: f2k3_input(d, out); break;
+    case 5: f2k3s2_input(d, out); break;
+    case 6: f4k3_input(d, out); break;
+    case 8: f6k3_input(d, out); break;
+    default: f4k3s2_input(d, out); break;
   }
 }
 
@@ -56,3 +56,5 @@ SK_INLINE void input(const struct sk_winograd_input_args *args, const size_t alp
 void SK_NAME(winograd_input_f32_f2k3)(const struct sk_winograd_input_args *args) { input(args, 4); }
 void SK_NAME(winograd_input_f32_f4k3)(const struct sk_winograd_input_args *args) { input(args, 6); }
 void SK_NAME(winograd_input_f32_f6k3)(const struct sk_winograd_input_args *args) { input(args, 8); }
+void SK_NAME(winograd_input_f32_f2k3s2)(const struct sk_winograd_input_args *args) { input(args, 5); }
+void SK_NAME(winograd_input_f32_f4k3s2)(const struct sk_winograd_input_args *args) { input(args, 9); }

@@ -1,16 +1,16 @@
 /* Winograd output transforms y = act(A^T t A + bias + residual), one tile of one output block at a time. */
 #include "kernels/winograd_transform.h"
 
-enum { MAX_ALPHA = 8, MAX_M = 6 };
+enum { MAX_ALPHA = 9, MAX_M = 6 };
 
-/* Apply the transform of F(m, 3) along one dimension. */
-SK_INLINE void transform(const vf *t, vf *out, const size_t m) {
-  if (m == 2) {
-    f2k3_output(t, out);
-  } else if (m == 4) {
-    f4k3_output(t, out);
-  } else {
-    f6k3_output(t, out);
+/* Apply the transform along one dimension: alpha, m + 2 with stride 1 and 2m + 1 with stride 2, tells which. */
+SK_INLINE void transform(const vf *t, vf *out, const size_t alpha) {
+  switch (alpha) {
+    case 4: f2k3_output(t, out); break;
+    case 5: f2k3s2_output(t, out); break;
+    case 6: f4k3_output(t, out); break;
+    case 8: f6k3_output(t, out); break;
+    default: f4k3s2_output(t, out); break;
   }
 }
 
@@ -26,24 +26,25 @@ SK_INLINE void store_row(const struct sk_winograd_output_args *args, size_t i, s
   }
 }
 
-SK_INLINE void output(const struct sk_winograd_output_args *args, const size_t m) {
-  const size_t alpha = m + 2;
+SK_INLINE void output(const struct sk_winograd_output_args *args, const size_t m, const size_t alpha) {
   vf columns[MAX_M][MAX_ALPHA];
   for (size_t lane = 0; lane < SK_BLOCK; lane += SK_LANES) {
     for (size_t j = 0; j < alpha; j++) {
       vf t[MAX_ALPHA], out[MAX_M];
       SK_UNROLL for (size_t i = 0; i < alpha; i++) t[i] = vload(args->t + (i * alpha + j) * args->t_point + lane);
-      transform(t, out, m);
+      transform(t, out, alpha);
       SK_UNROLL for (size_t i = 0; i < m; i++) columns[i][j] = out[i];
     }
     for (size_t i = 0; i < args->rows; i++) {
       vf out[MAX_M];
-      transform(columns[i], out, m);
+      transform(columns[i], out, alpha);
       store_row(args, i, lane, out, m);
     }
   }
 }
 
-void SK_NAME(winograd_output_f32_f2k3)(const struct sk_winograd_output_args *args) { output(args, 2); }
-void SK_NAME(winograd_output_f32_f4k3)(const struct sk_winograd_output_args *args) { output(args, 4); }
-void SK_NAME(winograd_output_f32_f6k3)(const struct sk_winograd_output_args *args) { output(args, 6); }
+void SK_NAME(winograd_output_f32_f2k3)(const struct sk_winograd_output_args *args) { output(args, 2, 4); }
+void SK_NAME(winograd_output_f32_f4k3)(const struct sk_winograd_output_args *args) { output(args, 4, 6); }
+void SK_NAME(winograd_output_f32_f6k3)(const struct sk_winograd_output_args *args) { output(args, 6, 8); }
+void SK_NAME(winograd_output_f32_f2k3s2)(const struct sk_winograd_output_args *args) { output(args, 2, 5); }
+void SK_NAME(winograd_output_f32_f4k3s2)(const struct sk_winograd_output_args *args) { output(args, 4, 9); }

@@ -1,5 +1,6 @@
 /*
- * The one-dimensional transforms of F(2,3), F(4,3) and F(6,3): rows of B^T and of A^T applied to registers.
+ * The one-dimensional transforms of F(2,3), F(4,3) and F(6,3), and of F(2,3) and F(4,3) with stride 2: rows of B^T and
+ * of A^T applied to registers.
  *
  * With M(x) = x (x^2 - a^2)(x^2 - b^2)..., row p of B^T holds the coefficients of M(x)/(x - p), and its last row those
  * of M(x); row i of A^T holds p^i for each point, and 1 for infinity in the last row. Each pair +-p shares an even and
@@ -51,6 +52,49 @@ SK_INLINE void f4k3_output(const vf t[6], vf out[4]) {
   out[1] = scaled_add(a, odd_a, scaled(b, odd_b));
   out[2] = scaled_add(a * a, even_a, scaled(b * b, even_b));
   out[3] = scaled_add(a * a * a, odd_a, scaled_add(b * b * b, odd_b, t[5]));
+}
+
+/*
+ * Stride 2: y_i = g_0 d_{2i} + g_1 d_{2i+1} + g_2 d_{2i+2} is F(m,2) of g_0, g_2 over the even elements, and a product
+ * for each odd one. The m + 1 values of the even part come first, then the m odd elements.
+ */
+SK_INLINE void f2k3s2_input(const vf d[5], vf out[5]) {
+  const double a = SK_F2K3S2_A;
+  out[0] = scaled_add(a, d[0], d[2]);
+  out[1] = scaled_add(-a, d[0], d[2]);
+  out[2] = scaled_add(-(a * a), d[0], d[4]);
+  out[3] = d[1];
+  out[4] = d[3];
+}
+
+SK_INLINE void f2k3s2_output(const vf t[5], vf out[2]) {
+  out[0] = vadd(vadd(t[0], t[1]), t[3]);
+  out[1] = vadd(scaled_add(SK_F2K3S2_A, vsub(t[0], t[1]), t[2]), t[4]);
+}
+
+SK_INLINE void f4k3s2_input(const vf d[9], vf out[9]) {
+  const double a = SK_F4K3S2_A, b = SK_F4K3S2_B, aa = a * a, bb = b * b;
+  const vf even_a = scaled_add(-bb, d[2], d[6]), odd_a = scaled_add(-bb, d[0], d[4]);
+  const vf even_b = scaled_add(-aa, d[2], d[6]), odd_b = scaled_add(-aa, d[0], d[4]);
+  out[0] = scaled_add(a, odd_a, even_a);
+  out[1] = scaled_add(-a, odd_a, even_a);
+  out[2] = scaled_add(b, odd_b, even_b);
+  out[3] = scaled_add(-b, odd_b, even_b);
+  out[4] = scaled_add(aa * bb, d[0], scaled_add(-(aa + bb), d[4], d[8]));
+  out[5] = d[1];
+  out[6] = d[3];
+  out[7] = d[5];
+  out[8] = d[7];
+}
+
+SK_INLINE void f4k3s2_output(const vf t[9], vf out[4]) {
+  const double a = SK_F4K3S2_A, b = SK_F4K3S2_B;
+  const vf even_a = vadd(t[0], t[1]), odd_a = vsub(t[0], t[1]);
+  const vf even_b = vadd(t[2], t[3]), odd_b = vsub(t[2], t[3]);
+  out[0] = vadd(vadd(even_a, even_b), t[5]);
+  out[1] = scaled_add(a, odd_a, scaled_add(b, odd_b, t[6]));
+  out[2] = scaled_add(a * a, even_a, scaled_add(b * b, even_b, t[7]));
+  out[3] = scaled_add(a * a * a, odd_a, scaled_add(b * b * b, odd_b, vadd(t[4], t[8])));
 }
 
 /* The even part of rows +-p of B^T of F(6,3), given the squares of the other two points; the odd part over p, too, one
