@@ -122,18 +122,25 @@ static const struct sk_conv_method *find_method(const sk_conv_shape *shape, sk_a
   return NULL;
 }
 
+/* Tiles of m x m outputs in a batch. */
+static size_t tile_count(const sk_conv_shape *s, size_t out_height, size_t out_width, size_t m) {
+  return s->batch * sk_size_divide_up(out_height, m) * sk_size_divide_up(out_width, m);
+}
+
 /*
- * The shape rules of `auto`. They look at the shape of one image alone, never at the machine or the batch, so that the
- * same network runs the same algorithms, and gives the same bits, everywhere. F(4,3) pays where its tiles are mostly
- * full and the channels make the multiplication, not the transforms, the larger part; on small outputs, where
- * transformed weights come from memory, F(2,3) has fewer of them (docs/performance.md has the measurements).
+ * The shape rules of `auto`. They look at the shape alone, the batch included, and never at the machine, so that the
+ * same network runs the same algorithms, and gives the same bits, everywhere. Winograd pays where the channels make the
+ * multiplication, not the transforms, the larger part. The larger tile saves more, but has four times the weights of
+ * direct convolution to read, so it wants tiles enough to use them for (docs/performance.md has the measurements).
  */
 static sk_algorithm automatic(const sk_conv_shape *s, size_t out_height, size_t out_width) {
-  const size_t side = sk_size_min(out_height, out_width);
-  if (!sk_conv_method_winograd4.applies(s) || s->in_channels < 32 || s->out_channels < 32 || side < 4) {
-    return SK_ALGORITHM_DIRECT;
-  }
-  return side < 12 ? SK_ALGORITHM_WINOGRAD2 : SK_ALGORITHM_WINOGRAD4;
+  const bool with_stride_2 = sk_conv_method_winograd4_stride2.applies(s);
+  if (s->in_channels < 32 || s->out_channels < 32 || sk_size_min(out_height, out_width) < 4) return SK_ALGORITHM_DIRECT;
+  if (!with_stride_2 && !sk_conv_method_winograd4.applies(s)) return SK_ALGORITHM_DIRECT;
+  const size_t enough = with_stride_2 ? 32 : 9;
+  if (tile_count(s, out_height, out_width, 4) >= enough) return SK_ALGORITHM_WINOGRAD4;
+  if (!with_stride_2 || tile_count(s, out_height, out_width, 2) >= enough) return SK_ALGORITHM_WINOGRAD2;
+  return SK_ALGORITHM_DIRECT;
 }
 
 static sk_status choose_method(const sk_conv_shape *shape, sk_algorithm wanted, const struct sk_conv_method **method) {
