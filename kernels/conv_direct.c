@@ -94,34 +94,33 @@ SK_INLINE void prefetch_residual(const struct sk_conv_direct_args *args, struct 
   }
 }
 
-/*
- * Compute rows x width pixels x blocks outputs. The numbers after `at` are constants where it matters, so that
- * accumulators become registers and pixels become displacements. Loops over the tile are flat: clang unrolls nested
- * ones too late.
- */
-SK_INLINE void tile(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at, const size_t rows,
-                    const size_t width, const size_t blocks, const size_t x_pixel, const size_t x_channel) {
-  const size_t vectors = blocks * SK_VECTORS, pixels = rows * width;
-  vf sum[SK_TILE_PIXELS * MAX_VECTORS];
-  load_bias(args->bias, sum, pixels, vectors);
-  prefetch_residual(args, at, rows, width, blocks);
+/* Go one link further along the chains of a tile: one channel at one tap. x: of the first pixel of each row. */
+SK_INLINE void multiply_add(const float *const x[2], const float *w, vf *sum, const size_t rows, const size_t width,
+                            const size_t blocks, const size_t x_pixel) {
+  const size_t vectors = blocks * SK_VECTORS;
+  vf weight[MAX_VECTORS];
+  SK_UNROLL for (size_t v = 0; v < vectors; v++) weight[v] = vload(w + v * SK_LANES);
+  SK_UNROLL for (size_t i = 0; i < rows * width * vectors; i++) {
+    const size_t p = i / vectors;
+    sum[i] = vfma(vset1(x[p / width][p % width * x_pixel]), weight[i % vectors], sum[i]);
+  }
+}
+
+/* Go along whole chains, from blocks of 16 channels. */
+SK_INLINE void accumulate(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at, vf *sum,
+                          const size_t rows, const size_t width, const size_t blocks, const size_t x_pixel) {
   const float *w = args->weights, *block = at.x, *row = at.x, *column = at.x;
   size_t left = args->channels, r = args->kernel_height, s = args->kernel_width;
   for (;;) { /* one tap of one channel block: flat, for a nest of loops takes longer between two taps */
     const float *tap[2] = {column, column + args->x_line};
-    SK_UNROLL for (size_t p = 0; p < pixels; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_block);
+    SK_UNROLL for (size_t p = 0; p < rows * width; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_block);
     prefetch_weights(at.ahead, ahead.rounds, blocks);
     at.ahead += ahead.tap;
-    const size_t channels = left < SK_BLOCK ? left : SK_BLOCK;
-    for (const float *const end = w + channels * vectors * SK_LANES; w != end; w += vectors * SK_LANES) {
-      vf weight[MAX_VECTORS];
-      SK_UNROLL for (size_t v = 0; v < vectors; v++) weight[v] = vload(w + v * SK_LANES);
-      SK_UNROLL for (size_t i = 0; i < pixels * vectors; i++) {
-        const size_t p = i / vectors;
-        sum[i] = vfma(vset1(tap[p / width][p % width * x_pixel]), weight[i % vectors], sum[i]);
-      }
-      tap[0] += x_channel;
-      tap[1] += x_channel;
+    const size_t channels = left < SK_BLOCK ? left : SK_BLOCK, step = blocks * SK_BLOCK;
+    for (const float *const end = w + channels * step; w != end; w += step) {
+      multiply_add(tap, w, sum, rows, width, blocks, x_pixel);
+      tap[0]++;
+      tap[1]++;
     }
     column += args->x_column;
     if (--s > 0) continue;
@@ -133,15 +132,56 @@ SK_INLINE void tile(const struct sk_conv_direct_args *args, struct ahead ahead, 
     left -= channels;
     if (left == 0) break;
   }
+}
+
+/* The same from planes, of which there are few: the columns and channels of a kernel's row are one loop. */
+SK_INLINE void accumulate_planes(const struct sk_conv_direct_args *args, struct corner at, vf *sum, const size_t rows,
+                                 const size_t width, const size_t blocks, const size_t x_pixel) {
+  const float *w = args->weights, *block = at.x;
+  const size_t step = blocks * SK_BLOCK;
+  for (size_t left = args->channels, channels; left > 0; left -= channels, block += args->x_block) {
+    channels = left < SK_BLOCK ? left : SK_BLOCK;
+    const size_t to_next_column = args->x_column - (channels - 1) * args->x_channel;
+    for (size_t r = 0; r < args->kernel_height; r++) {
+      const float *tap[2] = {block + r * args->x_row, block + r * args->x_row + args->x_line};
+      size_t c = channels;
+      for (const float *const end = w + args->kernel_width * channels * step; w != end; w += step) {
+        multiply_add(tap, w, sum, rows, width, blocks, x_pixel);
+        const size_t ahead = --c > 0 ? args->x_channel : to_next_column;
+        c = c > 0 ? c : channels;
+        tap[0] += ahead;
+        tap[1] += ahead;
+      }
+    }
+  }
+}
+
+/* What a tile reads. */
+enum input { BLOCKED, PLANAR };
+
+/*
+ * Compute rows x width pixels x blocks outputs. The numbers after `at` are constants, so that accumulators become
+ * registers and pixels become displacements. Loops over the tile are flat: clang unrolls nested ones too late.
+ */
+SK_INLINE void tile(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at, const size_t rows,
+                    const size_t width, const size_t blocks, const size_t x_pixel, const enum input input) {
+  vf sum[SK_TILE_PIXELS * MAX_VECTORS];
+  load_bias(args->bias, sum, rows * width, blocks * SK_VECTORS);
+  prefetch_residual(args, at, rows, width, blocks);
+  if (input == PLANAR) {
+    accumulate_planes(args, at, sum, rows, width, blocks, x_pixel);
+  } else {
+    accumulate(args, ahead, at, sum, rows, width, blocks, x_pixel);
+  }
   store_tile(args, at, sum, rows, width, blocks);
 }
 
 /* Compute `count` tiles side by side. */
 SK_INLINE void tiles(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at, size_t count,
                      const size_t rows, const size_t width, const size_t blocks, const size_t x_pixel,
-                     const size_t x_channel) {
+                     const enum input input) {
   for (; count > 0; count--) {
-    tile(args, ahead, at, rows, width, blocks, x_pixel, x_channel);
+    tile(args, ahead, at, rows, width, blocks, x_pixel, input);
     at.x += width * args->x_pixel;
     if (at.residual) at.residual += width * SK_BLOCK;
     at.y += width * SK_BLOCK;
@@ -152,25 +192,25 @@ SK_INLINE void tiles(const struct sk_conv_direct_args *args, struct ahead ahead,
 /* Compute tiles of one row whose width is known only now: a copy of the loops for each width. */
 SK_INLINE void tiles_of_one_row(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at,
                                 size_t count, size_t width, const size_t blocks, const size_t x_pixel,
-                                const size_t x_channel) {
+                                const enum input input) {
   switch (width) {
-    case 1: tiles(args, ahead, at, count, 1, 1, blocks, x_pixel, x_channel); break;
-    case 2: tiles(args, ahead, at, count, 1, 2, blocks, x_pixel, x_channel); break;
+    case 1: tiles(args, ahead, at, count, 1, 1, blocks, x_pixel, input); break;
+    case 2: tiles(args, ahead, at, count, 1, 2, blocks, x_pixel, input); break;
 #if SK_TILE_PIXELS >= 6
-    case 3: tiles(args, ahead, at, count, 1, 3, blocks, x_pixel, x_channel); break;
-    case 4: tiles(args, ahead, at, count, 1, 4, blocks, x_pixel, x_channel); break;
-    case 5: tiles(args, ahead, at, count, 1, 5, blocks, x_pixel, x_channel); break;
-    case 6: tiles(args, ahead, at, count, 1, 6, blocks, x_pixel, x_channel); break;
+    case 3: tiles(args, ahead, at, count, 1, 3, blocks, x_pixel, input); break;
+    case 4: tiles(args, ahead, at, count, 1, 4, blocks, x_pixel, input); break;
+    case 5: tiles(args, ahead, at, count, 1, 5, blocks, x_pixel, input); break;
+    case 6: tiles(args, ahead, at, count, 1, 6, blocks, x_pixel, input); break;
 #endif
 #if SK_TILE_PIXELS >= 14
-    case 7: tiles(args, ahead, at, count, 1, 7, blocks, x_pixel, x_channel); break;
-    case 8: tiles(args, ahead, at, count, 1, 8, blocks, x_pixel, x_channel); break;
-    case 9: tiles(args, ahead, at, count, 1, 9, blocks, x_pixel, x_channel); break;
-    case 10: tiles(args, ahead, at, count, 1, 10, blocks, x_pixel, x_channel); break;
-    case 11: tiles(args, ahead, at, count, 1, 11, blocks, x_pixel, x_channel); break;
-    case 12: tiles(args, ahead, at, count, 1, 12, blocks, x_pixel, x_channel); break;
-    case 13: tiles(args, ahead, at, count, 1, 13, blocks, x_pixel, x_channel); break;
-    case 14: tiles(args, ahead, at, count, 1, 14, blocks, x_pixel, x_channel); break;
+    case 7: tiles(args, ahead, at, count, 1, 7, blocks, x_pixel, input); break;
+    case 8: tiles(args, ahead, at, count, 1, 8, blocks, x_pixel, input); break;
+    case 9: tiles(args, ahead, at, count, 1, 9, blocks, x_pixel, input); break;
+    case 10: tiles(args, ahead, at, count, 1, 10, blocks, x_pixel, input); break;
+    case 11: tiles(args, ahead, at, count, 1, 11, blocks, x_pixel, input); break;
+    case 12: tiles(args, ahead, at, count, 1, 12, blocks, x_pixel, input); break;
+    case 13: tiles(args, ahead, at, count, 1, 13, blocks, x_pixel, input); break;
+    case 14: tiles(args, ahead, at, count, 1, 14, blocks, x_pixel, input); break;
 #endif
     default: break;
   }
@@ -179,18 +219,18 @@ SK_INLINE void tiles_of_one_row(const struct sk_conv_direct_args *args, struct a
 /* Likewise of two rows, which are half as wide at most. */
 SK_INLINE void tiles_of_two_rows(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at,
                                  size_t count, size_t width, const size_t blocks, const size_t x_pixel,
-                                 const size_t x_channel) {
+                                 const enum input input) {
   switch (width) {
-    case 1: tiles(args, ahead, at, count, 2, 1, blocks, x_pixel, x_channel); break;
+    case 1: tiles(args, ahead, at, count, 2, 1, blocks, x_pixel, input); break;
 #if SK_TILE_PIXELS >= 6
-    case 2: tiles(args, ahead, at, count, 2, 2, blocks, x_pixel, x_channel); break;
-    case 3: tiles(args, ahead, at, count, 2, 3, blocks, x_pixel, x_channel); break;
+    case 2: tiles(args, ahead, at, count, 2, 2, blocks, x_pixel, input); break;
+    case 3: tiles(args, ahead, at, count, 2, 3, blocks, x_pixel, input); break;
 #endif
 #if SK_TILE_PIXELS >= 14
-    case 4: tiles(args, ahead, at, count, 2, 4, blocks, x_pixel, x_channel); break;
-    case 5: tiles(args, ahead, at, count, 2, 5, blocks, x_pixel, x_channel); break;
-    case 6: tiles(args, ahead, at, count, 2, 6, blocks, x_pixel, x_channel); break;
-    case 7: tiles(args, ahead, at, count, 2, 7, blocks, x_pixel, x_channel); break;
+    case 4: tiles(args, ahead, at, count, 2, 4, blocks, x_pixel, input); break;
+    case 5: tiles(args, ahead, at, count, 2, 5, blocks, x_pixel, input); break;
+    case 6: tiles(args, ahead, at, count, 2, 6, blocks, x_pixel, input); break;
+    case 7: tiles(args, ahead, at, count, 2, 7, blocks, x_pixel, input); break;
 #endif
     default: break;
   }
@@ -204,51 +244,46 @@ SK_INLINE void tiles_of_two_rows(const struct sk_conv_direct_args *args, struct 
 typedef void tiles_fn(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at, size_t count,
                       size_t rows, size_t width);
 
-#define SK_TILES_FUNCTION(name, blocks, x_pixel, x_channel)                                               \
+#define SK_TILES_FUNCTION(name, blocks, x_pixel, input)                                                   \
   static __attribute__((noinline)) void name(const struct sk_conv_direct_args *args, struct ahead ahead,  \
                                              struct corner at, size_t count, size_t rows, size_t width) { \
     if (rows == 1) {                                                                                      \
-      tiles_of_one_row(args, ahead, at, count, width, blocks, x_pixel, x_channel);                        \
+      tiles_of_one_row(args, ahead, at, count, width, blocks, x_pixel, input);                            \
     } else {                                                                                              \
-      tiles_of_two_rows(args, ahead, at, count, width, blocks, x_pixel, x_channel);                       \
+      tiles_of_two_rows(args, ahead, at, count, width, blocks, x_pixel, input);                           \
     }                                                                                                     \
   }
 
-SK_TILES_FUNCTION(blocked_stride1_1, 1, SK_BLOCK, 1)
-SK_TILES_FUNCTION(blocked_stride2_1, 1, 2 * SK_BLOCK, 1)
-SK_TILES_FUNCTION(planar_stride1_1, 1, 1, args->x_channel)
-SK_TILES_FUNCTION(planar_stride2_1, 1, 2, args->x_channel)
+SK_TILES_FUNCTION(blocked_stride1_1, 1, SK_BLOCK, BLOCKED)
+SK_TILES_FUNCTION(blocked_stride2_1, 1, 2 * SK_BLOCK, BLOCKED)
+SK_TILES_FUNCTION(planar_stride1_1, 1, 1, PLANAR)
+SK_TILES_FUNCTION(planar_stride2_1, 1, 2, PLANAR)
 #if SK_TILE_BLOCKS > 1
-SK_TILES_FUNCTION(blocked_stride1_2, 2, SK_BLOCK, 1)
-SK_TILES_FUNCTION(blocked_stride2_2, 2, 2 * SK_BLOCK, 1)
-SK_TILES_FUNCTION(planar_stride1_2, 2, 1, args->x_channel)
-SK_TILES_FUNCTION(planar_stride2_2, 2, 2, args->x_channel)
+SK_TILES_FUNCTION(blocked_stride1_2, 2, SK_BLOCK, BLOCKED)
+SK_TILES_FUNCTION(blocked_stride2_2, 2, 2 * SK_BLOCK, BLOCKED)
+SK_TILES_FUNCTION(planar_stride1_2, 2, 1, PLANAR)
+SK_TILES_FUNCTION(planar_stride2_2, 2, 2, PLANAR)
 #endif
 
-/* What the strides of a call allow: pixels at a constant distance, or one at a time. */
-struct strides {
-  bool blocked, one, two;
+/* By input, stride less one, and blocks less one. */
+static tiles_fn *const tiles_functions[][2][SK_TILE_BLOCKS] = {
+#if SK_TILE_BLOCKS > 1
+    [BLOCKED] = {{blocked_stride1_1, blocked_stride1_2}, {blocked_stride2_1, blocked_stride2_2}},
+    [PLANAR] = {{planar_stride1_1, planar_stride1_2}, {planar_stride2_1, planar_stride2_2}},
+#else
+    [BLOCKED] = {{blocked_stride1_1}, {blocked_stride2_1}},
+    [PLANAR] = {{planar_stride1_1}, {planar_stride2_1}},
+#endif
 };
 
-static struct strides find_strides(const struct sk_conv_direct_args *args) {
-  const bool blocked = args->x_channel == 1;
-  const size_t stride1 = blocked ? SK_BLOCK : 1;
-  return (struct strides){blocked, args->x_pixel == stride1, args->x_pixel == 2 * stride1};
-}
-
-/* For any other stride the caller computes a pixel at a time, to which the distance between pixels is nothing. */
-static tiles_fn *choose_tiles(struct strides strides, size_t blocks) {
-#if SK_TILE_BLOCKS > 1
-  if (blocks > 1) {
-    if (strides.one && strides.blocked) return blocked_stride1_2;
-    if (strides.two) return strides.blocked ? blocked_stride2_2 : planar_stride2_2;
-    return planar_stride1_2;
-  }
-#endif
-  (void)blocks;
-  if (strides.one && strides.blocked) return blocked_stride1_1;
-  if (strides.two) return strides.blocked ? blocked_stride2_1 : planar_stride2_1;
-  return planar_stride1_1;
+/* Choose the functions for a call. Pixels that are neither one nor two apart are computed one at a time, to which the
+ * distance between pixels is nothing. */
+static tiles_fn *choose_tiles(const struct sk_conv_direct_args *args, bool *tiled) {
+  const enum input input = args->x_channel == 1 ? BLOCKED : PLANAR;
+  const size_t pixel = input == BLOCKED ? SK_BLOCK : 1;
+  const bool two = args->x_pixel == 2 * pixel;
+  *tiled = two || args->x_pixel == pixel;
+  return tiles_functions[input][two][args->blocks - 1];
 }
 
 /* The tiles that a run of pixels is divided into, of nearly equal width: two tiles of 7 run faster than one of 13 and
@@ -312,9 +347,9 @@ static struct corner row_corner(const struct sk_conv_direct_args *args, size_t r
 }
 
 void SK_NAME(SK_CONV_DIRECT)(const struct sk_conv_direct_args *args) {
-  const struct strides strides = find_strides(args);
-  tiles_fn *const compute = choose_tiles(strides, args->blocks);
-  const struct division d = divide(args, strides.one || strides.two);
+  bool tiled;
+  tiles_fn *const compute = choose_tiles(args, &tiled);
+  const struct division d = divide(args, tiled);
   const struct ahead ahead = share_ahead(args, d.pairs * d.pair_tiles + d.singles * d.single_tiles);
   const size_t weights = args->channels * args->kernel_height * args->kernel_width * args->blocks * SK_BLOCK;
   uintptr_t next = (uintptr_t)(args->weights + weights);
