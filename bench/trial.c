@@ -1,6 +1,7 @@
 #include "bench/trial.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench/clock.h"
 #include "bench/interrupt.h"
@@ -57,21 +58,26 @@ sk_status sk_trial_run(const struct sk_trial *trial, double *seconds) {
 }
 
 struct watch {
-  double *next;
+  double last;
+  double *seconds; /* [layers] */
 };
 
-static void stamp(void *user, size_t layer) {
+/* Groups of images go through a layer one after another: their times add up. */
+static void add_time(void *user, size_t layer) {
   struct watch *watch = user;
-  (void)layer;
-  *watch->next++ = sk_clock_seconds();
+  const double now = sk_clock_seconds();
+  watch->seconds[layer] += now - watch->last;
+  watch->last = now;
 }
 
 sk_status sk_trial_run_watched(const struct sk_trial *trial, double *stamps, double *seconds) {
-  struct watch watch = {stamps + 1};
+  memset(stamps, 0, (trial->info.layers + 1) * sizeof *stamps);
   stamps[0] = sk_clock_seconds();
+  struct watch watch = {stamps[0], stamps + 1};
   const sk_status status =
-      sk_net_run_observed(trial->net, trial->info.batch, trial->x, trial->y, trial->workspace, stamp, &watch);
+      sk_net_run_observed(trial->net, trial->info.batch, trial->x, trial->y, trial->workspace, add_time, &watch);
   *seconds = sk_clock_seconds() - stamps[0];
+  for (size_t i = 0; i < trial->info.layers; i++) stamps[i + 1] += stamps[i];
   return status;
 }
 

@@ -19,7 +19,8 @@ void sk_trial_close(struct sk_trial *trial);
 /* Run once, and tell how long it took. */
 sk_status sk_trial_run(const struct sk_trial *trial, double *seconds);
 
-/* The same, and the end of each layer: stamps[layers + 1] receives the start, then the end of each layer. */
+/* The same, and the end of each layer: stamps[layers + 1] receives the start, then the end of each layer,
+ * as if all groups of images had gone through one layer before the next. */
 sk_status sk_trial_run_watched(const struct sk_trial *trial, double *stamps, double *seconds);
 
 /* Run until caches, clocks and page tables have settled: at least once. */

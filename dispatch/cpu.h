@@ -10,12 +10,12 @@ bool sk_cpu_runs_avx512(void); /* F, VL, BW, DQ besides, and the 512-bit and mas
 bool sk_cpu_runs_neon(void);   /* Advanced SIMD */
 bool sk_cpu_has_fma(void);     /* a fused multiply-add that scalar code may use */
 
-/* The data caches of one core, from which blocking follows; results never depend on them. */
+/* The caches from which blocking follows; results never depend on them. */
 struct sk_cpu_caches {
-  size_t l1_bytes, l2_bytes;
+  size_t l2_bytes, l3_bytes; /* of one core, of all that share it */
 };
 
-/* Ask the system for the caches' sizes: 32 KiB and 512 KiB where it does not tell. */
+/* Ask the system for the caches' sizes: 512 KiB and 8 MiB where it does not tell. */
 struct sk_cpu_caches sk_cpu_caches(void);
 
 #endif

@@ -79,6 +79,9 @@ struct planner {
   struct sk_memory_plan *plan;
   const struct sk_graph *graph;
   const struct sk_schedule *schedule;
+  const struct sk_segments *segments;
+  const bool *tapped;
+  size_t batch;
 };
 
 static void init_value(const struct planner *p, size_t node, bool planar_input) {
@@ -98,7 +101,7 @@ static void use_value(const struct planner *p, size_t step, size_t value, size_t
   v->tensor.halo = sk_size_max(v->tensor.halo, halo);
 }
 
-static void find_lifetimes(const struct planner *p, const bool *tapped) {
+static void find_lifetimes(const struct planner *p) {
   const struct sk_schedule *const schedule = p->schedule;
   for (size_t i = 0; i < schedule->count; i++) {
     const struct sk_step *const step = &schedule->steps[i];
@@ -107,7 +110,23 @@ static void find_lifetimes(const struct planner *p, const bool *tapped) {
     if (step->residual != SK_NO_NODE) use_value(p, i, step->residual, 0);
   }
   for (size_t node = 0; node < p->graph->count; node++) {
-    if (tapped[node] || node == p->graph->count - 1) use_value(p, schedule->count, schedule->value[node], 0);
+    if (p->tapped[node] || node == p->graph->count - 1) use_value(p, schedule->count, schedule->value[node], 0);
+  }
+}
+
+/* Whether a value is made and used within one segment. The graph's input is made before the first. */
+static bool is_inside(const struct planner *p, size_t node) {
+  const struct sk_value *const v = &p->plan->values[node];
+  if (p->graph->nodes[node].op == SK_NODE_INPUT || v->last >= p->schedule->count) return false;
+  return sk_segments_of(p->segments, v->first) == sk_segments_of(p->segments, v->last);
+}
+
+/* Say how many images each value has room for. */
+static void find_room(const struct planner *p) {
+  for (size_t node = 0; node < p->graph->count; node++) {
+    struct sk_value *const v = &p->plan->values[node];
+    v->whole = !is_inside(p, node);
+    v->images = v->whole ? p->batch : sk_segments_of(p->segments, v->first)->images;
   }
 }
 
@@ -121,7 +140,8 @@ static bool may_overwrite(const struct planner *p, size_t step, size_t value) {
   const struct sk_step *const s = &p->schedule->steps[step];
   if (value == SK_NO_NODE || p->plan->values[value].last != step) return false;
   if (s->op == SK_NODE_CONV && value == s->input) return false; /* its own input, added as residual */
-  return same_geometry(&p->plan->values[value].tensor, &p->plan->values[s->output].tensor);
+  const struct sk_value *const from = &p->plan->values[value], *const to = &p->plan->values[s->output];
+  return from->whole == to->whole && same_geometry(&from->tensor, &to->tensor);
 }
 
 /* The value that a step's output may replace in its buffer, SK_NO_NODE if there is none. */
@@ -132,11 +152,20 @@ static size_t overwritten(const struct planner *p, size_t step) {
   return is_elementwise && may_overwrite(p, step, s->input) ? s->input : SK_NO_NODE;
 }
 
+/* Let a buffer live as long as a value: what is whole, as long as any group is in a segment that has to do with it. */
+static void extend_buffer(const struct planner *p, struct sk_buffer *buffer, const struct sk_value *v) {
+  const size_t first = v->whole ? sk_segments_of(p->segments, v->first)->first : v->first;
+  const bool ends = v->whole && v->last < p->schedule->count;
+  buffer->first = sk_size_min(buffer->first, first);
+  buffer->last = sk_size_max(buffer->last, ends ? sk_segments_of(p->segments, v->last)->last : v->last);
+}
+
 static void open_buffer(const struct planner *p, size_t value) {
   struct sk_memory_plan *const plan = p->plan;
   struct sk_value *const v = &plan->values[value];
   v->buffer = plan->buffer_count++;
   plan->buffers[v->buffer] = (struct sk_buffer){.first = v->first, .last = v->last};
+  extend_buffer(p, &plan->buffers[v->buffer], v);
 }
 
 static void assign_buffers(const struct planner *p) {
@@ -152,7 +181,7 @@ static void assign_buffers(const struct planner *p) {
       continue;
     }
     plan->values[output].buffer = plan->values[replaced].buffer;
-    plan->buffers[plan->values[output].buffer].last = plan->values[output].last;
+    extend_buffer(p, &plan->buffers[plan->values[output].buffer], &plan->values[output]);
   }
 }
 
@@ -169,17 +198,17 @@ static void share_halos(const struct planner *p, size_t *halos) {
   }
 }
 
-static sk_status size_buffers(const struct planner *p, size_t batch) {
+static sk_status size_buffers(const struct planner *p) {
   struct sk_memory_plan *const plan = p->plan;
   for (size_t node = 0; node < p->graph->count; node++) {
     const struct sk_value *const v = &plan->values[node];
     if (v->buffer == SK_NO_NODE) continue;
     size_t bytes = 0;
-    const sk_status status = sk_tensor_bytes(&v->tensor, batch, &bytes);
+    const sk_status status = sk_tensor_bytes(&v->tensor, v->images, &bytes);
     if (status) return status;
     plan->buffers[v->buffer].bytes = bytes;
     if (!sk_size_add(plan->bytes_without_reuse, bytes, &plan->bytes_without_reuse)) {
-      return sk_fail(SK_INVALID_ARGUMENT, "batch: %zu, the size of its activations overflows", batch);
+      return sk_fail(SK_INVALID_ARGUMENT, "batch: %zu, the size of its activations overflows", p->batch);
     }
   }
   return SK_OK;
@@ -187,26 +216,29 @@ static sk_status size_buffers(const struct planner *p, size_t batch) {
 
 /* ---- The plan ----------------------------------------------------------------------------------------------- */
 
-static sk_status make(const struct planner *p, const bool *tapped, size_t batch, bool planar_input) {
+static sk_status make(const struct planner *p, bool planar_input) {
   for (size_t node = 0; node < p->graph->count; node++) init_value(p, node, planar_input);
-  find_lifetimes(p, tapped);
+  find_lifetimes(p);
+  find_room(p);
   assign_buffers(p);
   size_t *const halos = calloc(p->plan->buffer_count + 1, sizeof *halos);
   if (!halos) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for a memory plan");
   share_halos(p, halos);
   free(halos);
-  const sk_status status = size_buffers(p, batch);
+  const sk_status status = size_buffers(p);
   return status ? status : sk_buffers_place(p->plan->buffers, p->plan->buffer_count, &p->plan->bytes);
 }
 
 sk_status sk_memory_plan_make(struct sk_memory_plan *plan, const struct sk_graph *graph,
-                              const struct sk_schedule *schedule, const bool *tapped, size_t batch, bool planar_input) {
+                              const struct sk_schedule *schedule, const struct sk_segments *segments,
+                              const bool *tapped, size_t batch, bool planar_input) {
   *plan = (struct sk_memory_plan){0};
   plan->values = calloc(graph->count + 1, sizeof *plan->values);
   plan->buffers = calloc(graph->count + 1, sizeof *plan->buffers);
   if (!plan->values || !plan->buffers) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for a memory plan");
-  const struct planner planner = {.plan = plan, .graph = graph, .schedule = schedule};
-  return make(&planner, tapped, batch, planar_input);
+  const struct planner planner = {
+      .plan = plan, .graph = graph, .schedule = schedule, .segments = segments, .tapped = tapped, .batch = batch};
+  return make(&planner, planar_input);
 }
 
 void sk_memory_plan_destroy(struct sk_memory_plan *plan) {
@@ -215,10 +247,12 @@ void sk_memory_plan_destroy(struct sk_memory_plan *plan) {
   *plan = (struct sk_memory_plan){0};
 }
 
-struct sk_tensor sk_memory_plan_tensor(const struct sk_memory_plan *plan, size_t value, const void *workspace) {
+struct sk_tensor sk_memory_plan_tensor(const struct sk_memory_plan *plan, size_t value, size_t image,
+                                       const void *workspace) {
   const struct sk_value *const v = &plan->values[value];
   struct sk_tensor tensor = v->tensor;
   /* Tensors are read and written through one type; whoever passes a const workspace only reads. */
   tensor.data = (float *)((uintptr_t)workspace + plan->buffers[v->buffer].offset);
+  if (v->whole) tensor.data += image * sk_tensor_image(&tensor);
   return tensor;
 }

@@ -7,7 +7,7 @@
 #ifndef SK_RESNET_MEMORY_PLAN_H
 #define SK_RESNET_MEMORY_PLAN_H
 
-#include "resnet/fuse.h"
+#include "resnet/segments.h"
 
 /* A stretch of memory needed from step `first` to step `last`, both included. */
 struct sk_buffer {
@@ -25,6 +25,8 @@ sk_status sk_buffers_place(struct sk_buffer *buffers, size_t count, size_t *tota
 struct sk_value {
   struct sk_tensor tensor; /* its data is NULL: the workspace is a run's own */
   size_t first, last;      /* steps; the graph's input is there from 0, outputs and taps stay to the end */
+  size_t images;           /* of the whole batch, or of one group if it does not outlive its segment */
+  bool whole;              /* the former: image i lies in place i */
   size_t buffer;           /* SK_NO_NODE for a node that is not made */
 };
 
@@ -36,13 +38,18 @@ struct sk_memory_plan {
   size_t bytes_without_reuse; /* if each activation had memory of its own */
 };
 
-/* Plan the memory of a schedule. planar_input: the graph's input is plain NCHW with a halo rather than NCHW16c.
- * Destroy whatever the outcome. Errors: SK_INVALID_ARGUMENT if sizes overflow, SK_OUT_OF_MEMORY. */
+/* Plan the memory of a schedule whose segments run in groups of images: what lives in one segment only has room for a
+ * group, what goes from one to another for the batch, and stays while any group is in either. planar_input: the graph's
+ * input is plain NCHW with a halo rather than NCHW16c. Destroy whatever the outcome. Errors: SK_INVALID_ARGUMENT if
+ * sizes overflow, SK_OUT_OF_MEMORY. */
 sk_status sk_memory_plan_make(struct sk_memory_plan *plan, const struct sk_graph *graph,
-                              const struct sk_schedule *schedule, const bool *tapped, size_t batch, bool planar_input);
+                              const struct sk_schedule *schedule, const struct sk_segments *segments,
+                              const bool *tapped, size_t batch, bool planar_input);
 void sk_memory_plan_destroy(struct sk_memory_plan *plan);
 
-/* The tensor that holds the output of a node (of a value that is made), in a workspace. */
-struct sk_tensor sk_memory_plan_tensor(const struct sk_memory_plan *plan, size_t value, const void *workspace);
+/* The tensor that holds the output of a node (of a value that is made), in a workspace, from image `image` on: the
+ * first of a group while its segment runs. */
+struct sk_tensor sk_memory_plan_tensor(const struct sk_memory_plan *plan, size_t value, size_t image,
+                                       const void *workspace);
 
 #endif

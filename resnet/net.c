@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dispatch/conv.h"
+#include "dispatch/cpu.h"
 #include "dispatch/isa.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
@@ -24,6 +25,7 @@ struct layer {
 struct sk_net {
   struct sk_graph graph; /* names and shapes; its weights are unbound once packed */
   struct sk_schedule schedule;
+  struct sk_segments segments;
   struct sk_memory_plan memory;
   struct sk_engine engine;
   struct layer *layers;  /* [schedule.count] */
@@ -70,9 +72,9 @@ static sk_status find_taps(sk_net *net, const char *model, const sk_net_options 
 
 /* ---- Planning: algorithms ----------------------------------------------------------------------------------- */
 
-static sk_conv_shape batched(const sk_net *net, const struct sk_step *step) {
+static sk_conv_shape batched(const sk_net *net, const struct sk_step *step, size_t batch) {
   sk_conv_shape shape = net->graph.nodes[step->node].conv;
-  shape.batch = net->batch;
+  shape.batch = batch;
   return shape;
 }
 
@@ -84,7 +86,7 @@ static sk_status choose_algorithms(sk_net *net, sk_algorithm wanted) {
   for (size_t i = 0; i < net->schedule.count; i++) {
     net->layers[i].algorithm = SK_ALGORITHM_DIRECT;
     if (net->schedule.steps[i].op != SK_NODE_CONV) continue;
-    const sk_conv_shape shape = batched(net, &net->schedule.steps[i]);
+    const sk_conv_shape shape = batched(net, &net->schedule.steps[i], net->batch);
     const sk_status status = sk_conv_choose(&shape, wanted, &net->layers[i].algorithm);
     if (status && status != SK_UNSUPPORTED) return status;
     is_refused = is_refused || status;
@@ -125,7 +127,7 @@ static sk_status read_weights(const sk_net *net, size_t node, float **weights, f
 static sk_status plan_conv(sk_net *net, size_t i, float *weights, float *bias) {
   const struct sk_step *const step = &net->schedule.steps[i];
   struct layer *const layer = &net->layers[i];
-  const sk_conv_shape shape = batched(net, step);
+  const sk_conv_shape shape = batched(net, step, sk_segments_of(&net->segments, i)->images);
   if (step->batch_norm != SK_NO_NODE) {
     const size_t per_output =
         sk_node_parameter_elements(&net->graph, step->node, SK_PARAMETER_WEIGHT) / shape.out_channels;
@@ -218,8 +220,11 @@ static sk_status plan_net(sk_net *net, const char *model, const sk_net_options *
   if (!status) status = find_taps(net, model, options);
   if (!status) status = make_schedule(net, options->algorithm);
   if (!status) {
-    status =
-        sk_memory_plan_make(&net->memory, &net->graph, &net->schedule, net->tapped, net->batch, input_is_planar(net));
+    status = sk_segments_make(&net->segments, &net->graph, &net->schedule, net->batch, sk_cpu_caches().l3_bytes / 2);
+  }
+  if (!status) {
+    status = sk_memory_plan_make(&net->memory, &net->graph, &net->schedule, &net->segments, net->tapped, net->batch,
+                                 input_is_planar(net));
   }
   return status ? status : plan_layers(net);
 }
@@ -266,6 +271,7 @@ void sk_net_destroy(sk_net *net) {
   free(net->taps);
   free(net->tapped);
   sk_memory_plan_destroy(&net->memory);
+  sk_segments_destroy(&net->segments);
   sk_schedule_destroy(&net->schedule);
   sk_graph_destroy(&net->graph);
   free(net);
@@ -352,15 +358,15 @@ sk_status sk_net_layer(const sk_net *net, size_t index, sk_layer_info *info) {
 
 /* ---- Running ------------------------------------------------------------------------------------------------ */
 
-/* One run: where it works, and on how many images. */
+/* One run of one group of images: which, and where. */
 struct run {
   const sk_net *net;
-  size_t batch;
+  size_t first, batch;
   void *workspace;
 };
 
 static struct sk_tensor tensor_of(const struct run *run, size_t value) {
-  return sk_memory_plan_tensor(&run->net->memory, value, run->workspace);
+  return sk_memory_plan_tensor(&run->net->memory, value, run->first, run->workspace);
 }
 
 static void run_conv(const struct run *run, const struct sk_step *step, const sk_conv *conv) {
@@ -417,6 +423,15 @@ static sk_status check_batch(const sk_net *net, size_t batch) {
   return sk_fail(SK_INVALID_ARGUMENT, "batch: %zu, expected 1 to %zu as planned", batch, net->batch);
 }
 
+/* Take one group of images through a segment. */
+static void run_segment(const struct run *run, const struct sk_segment *segment, sk_layer_callback *callback,
+                        void *user) {
+  for (size_t i = segment->first; i <= segment->last; i++) {
+    run_step(run, &run->net->schedule.steps[i], &run->net->layers[i]);
+    if (callback) callback(user, i);
+  }
+}
+
 sk_status sk_net_run_observed(const sk_net *net, size_t batch, const float *x, float *y, void *workspace,
                               sk_layer_callback *callback, void *user) {
   if (!net || !x || !y) return sk_fail(SK_INVALID_ARGUMENT, "run: NULL net, x or y");
@@ -424,13 +439,17 @@ sk_status sk_net_run_observed(const sk_net *net, size_t batch, const float *x, f
   if (!status) status = check_workspace(workspace);
   if (status) return status;
 
-  const struct run run = {.net = net, .batch = batch, .workspace = workspace};
+  struct run run = {.net = net, .batch = batch, .workspace = workspace};
   const struct sk_tensor input = tensor_of(&run, 0);
   sk_tensor_import(net->engine.kernels, &input, batch, x, net->engine.threads);
-  for (size_t i = 0; i < net->schedule.count; i++) {
-    run_step(&run, &net->schedule.steps[i], &net->layers[i]);
-    if (callback) callback(user, i);
+  for (size_t s = 0; s < net->segments.count; s++) {
+    const struct sk_segment *const segment = &net->segments.segments[s];
+    for (run.first = 0; run.first < batch; run.first += segment->images) {
+      run.batch = sk_size_min(segment->images, batch - run.first);
+      run_segment(&run, segment, callback, user);
+    }
   }
+  run.first = 0;
   const struct sk_tensor output = tensor_of(&run, net->schedule.value[net->graph.count - 1]);
   sk_tensor_export(net->engine.kernels, &output, batch, y, net->engine.threads);
   return SK_OK;
@@ -465,7 +484,7 @@ sk_status sk_net_tap(const sk_net *net, size_t tap, size_t batch, const void *wo
   if (!status && !out) status = sk_fail(SK_INVALID_ARGUMENT, "tap: NULL out");
   if (status) return status;
   const size_t value = net->schedule.value[net->taps[tap]];
-  const struct sk_tensor tensor = sk_memory_plan_tensor(&net->memory, value, workspace);
+  const struct sk_tensor tensor = sk_memory_plan_tensor(&net->memory, value, 0, workspace);
   sk_tensor_export(net->engine.kernels, &tensor, batch, out, net->engine.threads);
   return SK_OK;
 }

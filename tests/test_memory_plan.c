@@ -91,33 +91,43 @@ Test(memory_plan, nothing_to_place_and_too_much) {
 struct planned {
   struct sk_graph graph;
   struct sk_schedule schedule;
+  struct sk_segments segments;
   struct sk_memory_plan plan;
   bool *tapped;
   size_t batch;
 };
 
-static void plan_network(struct planned *p, const char *model, size_t batch, size_t tap_every, bool planar) {
+/* cache: how much of the batch's activations is to fit; SIZE_MAX makes one group of the whole batch. */
+static void plan_network(struct planned *p, const char *model, size_t batch, size_t tap_every, bool planar,
+                         size_t cache) {
   *p = (struct planned){.batch = batch};
   cr_assert_eq(sk_network_build(&p->graph, model, NULL), SK_OK);
   p->tapped = calloc(p->graph.count, sizeof *p->tapped);
   cr_assert_not_null(p->tapped);
   for (size_t i = 0; tap_every && i < p->graph.count; i += tap_every) p->tapped[i] = true;
   cr_assert_eq(sk_schedule_make(&p->schedule, &p->graph, p->tapped), SK_OK);
-  cr_assert_eq(sk_memory_plan_make(&p->plan, &p->graph, &p->schedule, p->tapped, batch, planar), SK_OK);
+  cr_assert_eq(sk_segments_make(&p->segments, &p->graph, &p->schedule, batch, cache), SK_OK);
+  cr_assert_eq(sk_memory_plan_make(&p->plan, &p->graph, &p->schedule, &p->segments, p->tapped, batch, planar), SK_OK);
 }
 
 static void free_planned(struct planned *p) {
   sk_memory_plan_destroy(&p->plan);
+  sk_segments_destroy(&p->segments);
   sk_schedule_destroy(&p->schedule);
   sk_graph_destroy(&p->graph);
   free(p->tapped);
 }
 
-/* A value's stretch of memory, as its tensor has it and not as the plan's buffers do. */
-static struct sk_buffer stretch(const struct planned *p, size_t value) {
-  const struct sk_tensor tensor = sk_memory_plan_tensor(&p->plan, value, NULL);
+/* Images first .. first + count - 1 of the batch. */
+struct group {
+  size_t first, count;
+};
+
+/* A group's stretch of memory in a value, as its tensor has it and not as the plan's buffers do. */
+static struct sk_buffer stretch(const struct planned *p, size_t value, struct group group) {
+  const struct sk_tensor tensor = sk_memory_plan_tensor(&p->plan, value, group.first, NULL);
   struct sk_buffer out = {.offset = (size_t)(uintptr_t)tensor.data};
-  cr_assert_eq(sk_tensor_bytes(&tensor, p->batch, &out.bytes), SK_OK);
+  cr_assert_eq(sk_tensor_bytes(&tensor, group.count, &out.bytes), SK_OK);
   cr_expect_leq(out.offset + out.bytes, p->plan.bytes);
   return out;
 }
@@ -126,61 +136,84 @@ static struct sk_buffer stretch(const struct planned *p, size_t value) {
 struct replay {
   const struct planned *planned;
   const char *model;
-  bool *intact; /* [nodes] */
+  bool *intact; /* [nodes][batch] */
 };
 
-static void expect_intact(const struct replay *r, size_t step, size_t value) {
-  cr_expect(r->intact[value], "%s: step %zu reads %s, which is overwritten", r->model, step,
-            r->planned->graph.nodes[value].name);
+static bool *intact(const struct replay *r, size_t value, size_t image) {
+  return &r->intact[value * r->planned->batch + image];
 }
 
-/* Write a step's output: whatever lay there is gone. */
-static void write_value(struct replay *r, size_t value) {
-  const struct sk_buffer mine = stretch(r->planned, value);
-  for (size_t other = 0; other < r->planned->graph.count; other++) {
-    if (!r->intact[other]) continue;
-    const struct sk_buffer theirs = stretch(r->planned, other);
-    if (overlap(&mine, &theirs)) r->intact[other] = false;
+static void expect_intact(const struct replay *r, size_t step, size_t value, struct group group) {
+  for (size_t i = group.first; i < group.first + group.count; i++) {
+    cr_expect(*intact(r, value, i), "%s: step %zu reads %s of image %zu, which is overwritten", r->model, step,
+              r->planned->graph.nodes[value].name, i);
   }
-  r->intact[value] = true;
+}
+
+/* Write a step's output for a group: whatever lay there is gone. */
+static void write_value(struct replay *r, size_t value, struct group group) {
+  const struct sk_buffer mine = stretch(r->planned, value, group);
+  for (size_t other = 0; other < r->planned->graph.count; other++) {
+    for (size_t i = 0; i < r->planned->batch; i++) {
+      if (!*intact(r, other, i)) continue;
+      const struct sk_buffer theirs = stretch(r->planned, other, (struct group){i, 1});
+      if (overlap(&mine, &theirs)) *intact(r, other, i) = false;
+    }
+  }
+  for (size_t i = group.first; i < group.first + group.count; i++) *intact(r, value, i) = true;
 }
 
 /* Only a residual, or an element-wise step's input, may be overwritten while it is read: by the same geometry. */
-static void expect_in_place_is_allowed(const struct replay *r, const struct sk_step *step) {
+static void expect_in_place_is_allowed(const struct replay *r, const struct sk_step *step, struct group group) {
   const struct planned *const p = r->planned;
-  const struct sk_buffer y = stretch(p, step->output);
-  const struct sk_buffer x = stretch(p, step->input);
+  const struct sk_buffer y = stretch(p, step->output, group);
+  const struct sk_buffer x = stretch(p, step->input, group);
   const bool is_elementwise = step->op == SK_NODE_ADD || step->op == SK_NODE_RELU || step->op == SK_NODE_BATCH_NORM;
   if (overlap(&x, &y)) cr_expect(is_elementwise && x.offset == y.offset && x.bytes == y.bytes);
   if (step->residual == SK_NO_NODE) return;
-  const struct sk_tensor a = sk_memory_plan_tensor(&p->plan, step->residual, NULL);
-  const struct sk_tensor b = sk_memory_plan_tensor(&p->plan, step->output, NULL);
-  const struct sk_buffer residual = stretch(p, step->residual);
+  const struct sk_tensor a = sk_memory_plan_tensor(&p->plan, step->residual, group.first, NULL);
+  const struct sk_tensor b = sk_memory_plan_tensor(&p->plan, step->output, group.first, NULL);
+  const struct sk_buffer residual = stretch(p, step->residual, group);
   if (overlap(&residual, &y)) cr_expect(a.data == b.data && a.halo == b.halo && a.channels == b.channels);
+}
+
+static void replay_group(struct replay *r, const struct sk_segment *segment, struct group group) {
+  for (size_t i = segment->first; i <= segment->last; i++) {
+    const struct sk_step *const step = &r->planned->schedule.steps[i];
+    expect_intact(r, i, step->input, group);
+    if (step->residual != SK_NO_NODE) expect_intact(r, i, step->residual, group);
+    expect_in_place_is_allowed(r, step, group);
+    write_value(r, step->output, group);
+  }
 }
 
 static void replay_steps(struct replay *r) {
   const struct planned *const p = r->planned;
-  write_value(r, 0);
-  for (size_t i = 0; i < p->schedule.count; i++) {
-    const struct sk_step *const step = &p->schedule.steps[i];
-    expect_intact(r, i, step->input);
-    if (step->residual != SK_NO_NODE) expect_intact(r, i, step->residual);
-    expect_in_place_is_allowed(r, step);
-    write_value(r, step->output);
+  const struct group all = {0, p->batch};
+  size_t next = 0;
+  write_value(r, 0, all);
+  for (size_t s = 0; s < p->segments.count; s++) {
+    const struct sk_segment *const segment = &p->segments.segments[s];
+    cr_assert_eq(segment->first, next);
+    for (size_t first = 0; first < p->batch; first += segment->images) {
+      const size_t left = p->batch - first;
+      replay_group(r, segment, (struct group){first, left < segment->images ? left : segment->images});
+    }
+    next = segment->last + 1;
   }
-  expect_intact(r, p->schedule.count, p->schedule.value[p->graph.count - 1]);
+  cr_assert_eq(next, p->schedule.count);
+  expect_intact(r, p->schedule.count, p->schedule.value[p->graph.count - 1], all);
   for (size_t node = 0; node < p->graph.count; node++) {
-    if (p->tapped[node]) expect_intact(r, p->schedule.count, p->schedule.value[node]);
+    if (p->tapped[node]) expect_intact(r, p->schedule.count, p->schedule.value[node], all);
   }
 }
 
-static void check_network(const char *model, size_t batch, size_t tap_every, bool planar) {
+static void check_network(const char *model, size_t batch, size_t tap_every, bool planar, size_t cache) {
   struct planned planned;
-  plan_network(&planned, model, batch, tap_every, planar);
+  plan_network(&planned, model, batch, tap_every, planar, cache);
   expect_placed(planned.plan.buffers, planned.plan.buffer_count, planned.plan.bytes);
   struct replay replay = {.planned = &planned, .model = model};
-  replay.intact = calloc(planned.graph.count, sizeof *replay.intact);
+  replay.intact = calloc(planned.graph.count * batch, sizeof *replay.intact);
   cr_assert_not_null(replay.intact);
   replay_steps(&replay);
   free(replay.intact);
@@ -191,24 +224,60 @@ Test(memory_plan, nothing_is_overwritten_before_its_last_use) {
   for (size_t m = 0; m < sk_model_count(); m++) {
     sk_model_info info;
     cr_assert_eq(sk_model_at(m, &info), SK_OK);
-    check_network(info.name, 1, 0, true);
-    check_network(info.name, 3, 0, false);
+    check_network(info.name, 1, 0, true, SIZE_MAX);
+    check_network(info.name, 3, 0, false, SIZE_MAX);
+    check_network(info.name, 3, 0, true, 0);
   }
 }
 
 Test(memory_plan, taps_stay_to_the_end) {
   for (size_t every = 1; every < 8; every++) {
-    check_network("resnet18", 1, every, true);
-    check_network("resnet50", 2, every, true);
-    check_network("resnet20-cifar", 1, every, false);
-    check_network("resnet20-cifar-b", 1, every, true);
+    check_network("resnet18", 1, every, true, SIZE_MAX);
+    check_network("resnet50", 2, every, true, SIZE_MAX);
+    check_network("resnet18", 5, every, true, (size_t)4 << 20);
+    check_network("resnet20-cifar", 1, every, false, SIZE_MAX);
+    check_network("resnet20-cifar-b", 1, every, true, SIZE_MAX);
   }
+}
+
+/* Groups of several sizes, with a last one that is not full: 7 images, of which 1, 2 and more fit. */
+Test(memory_plan, groups_of_images_do_not_disturb_each_other) {
+  for (size_t cache = (size_t)1 << 20; cache < (size_t)64 << 20; cache *= 2) {
+    check_network("resnet18", 7, 0, true, cache);
+    check_network("resnet50", 7, 0, true, cache);
+  }
+}
+
+Test(memory_plan, groups_fit_the_cache_and_cover_the_batch) {
+  struct planned p;
+  const size_t cache = (size_t)16 << 20;
+  plan_network(&p, "resnet50", 16, 0, true, cache);
+  cr_expect_gt(p.segments.count, 1);
+  for (size_t i = 0; i < p.schedule.count; i++) {
+    const struct sk_step *const step = &p.schedule.steps[i];
+    const struct sk_node *const nodes = p.graph.nodes;
+    size_t elements = sk_node_elements(&nodes[step->input]) + sk_node_elements(&nodes[step->output]);
+    if (step->residual != SK_NO_NODE) elements += sk_node_elements(&nodes[step->residual]);
+    const size_t images = sk_segments_of(&p.segments, i)->images;
+    cr_expect(images * elements * sizeof(float) <= cache || images == 1, "step %zu: %zu images", i, images);
+  }
+  free_planned(&p);
+}
+
+/* A value inside a segment has room for a group only: 16 images take less than 12 times the memory of one. */
+Test(memory_plan, groups_save_memory) {
+  struct planned one, many;
+  plan_network(&one, "resnet50", 1, 0, true, SIZE_MAX);
+  plan_network(&many, "resnet50", 16, 0, true, (size_t)16 << 20);
+  cr_expect_lt(many.plan.bytes, 12 * one.plan.bytes, "%zu and %zu bytes", many.plan.bytes, one.plan.bytes);
+  free_planned(&one);
+  free_planned(&many);
 }
 
 /* Every reader finds the halo that it needs, and dense layers find none. */
 Test(memory_plan, halos_are_what_the_readers_need) {
   struct planned p;
-  plan_network(&p, "resnet18", 1, 0, true);
+  plan_network(&p, "resnet18", 1, 0, true, SIZE_MAX);
   for (size_t i = 0; i < p.schedule.count; i++) {
     const struct sk_step *const step = &p.schedule.steps[i];
     const size_t halo = p.plan.values[step->input].tensor.halo;
@@ -223,7 +292,7 @@ Test(memory_plan, halos_are_what_the_readers_need) {
 
 Test(memory_plan, memory_is_reused) {
   struct planned p;
-  plan_network(&p, "resnet50", 1, 0, true);
+  plan_network(&p, "resnet50", 1, 0, true, SIZE_MAX);
   cr_expect_lt(p.plan.bytes * 6, p.plan.bytes_without_reuse, "%zu of %zu bytes", p.plan.bytes,
                p.plan.bytes_without_reuse);
   /* The three activations that the first block needs at once, 256 + 64 + 64 channels of 56 x 56, with some halo. */
@@ -236,7 +305,8 @@ Test(memory_plan, too_large_a_batch_is_refused) {
   cr_assert_eq(sk_network_build(&p.graph, "resnet18", NULL), SK_OK);
   p.tapped = calloc(p.graph.count, sizeof *p.tapped);
   cr_assert_eq(sk_schedule_make(&p.schedule, &p.graph, p.tapped), SK_OK);
-  cr_expect_eq(sk_memory_plan_make(&p.plan, &p.graph, &p.schedule, p.tapped, SIZE_MAX / 4096, true),
+  cr_assert_eq(sk_segments_make(&p.segments, &p.graph, &p.schedule, SIZE_MAX / 4096, SIZE_MAX), SK_OK);
+  cr_expect_eq(sk_memory_plan_make(&p.plan, &p.graph, &p.schedule, &p.segments, p.tapped, SIZE_MAX / 4096, true),
                SK_INVALID_ARGUMENT);
   free_planned(&p);
 }
