@@ -15,31 +15,50 @@ SK_INLINE void transform(const vf *t, vf *out, const size_t alpha) {
 }
 
 /* Finish one row of outputs: bias, residual, ReLU, and only the columns that exist. */
-SK_INLINE void store_row(const struct sk_winograd_output_args *args, size_t i, size_t lane, const vf *out,
-                         const size_t m) {
+SK_INLINE void store_row(const struct sk_winograd_output_args *args, size_t i, size_t lane, vf *out,
+                         const size_t columns, const size_t m) {
   const vf bias = vload(args->bias + lane);
+  SK_UNROLL for (size_t j = 0; j < m; j++) out[j] = vadd(out[j], bias);
+  if (args->residual) {
+    const float *const residual = args->residual + i * args->residual_row + lane;
+    SK_UNROLL for (size_t j = 0; j < m; j++) {
+      if (j < columns) out[j] = vadd(out[j], vload(residual + j * SK_BLOCK));
+    }
+  }
+  if (args->relu) {
+    SK_UNROLL for (size_t j = 0; j < m; j++) out[j] = vrelu(out[j]);
+  }
+  float *const y = args->y + i * args->y_row + lane;
   SK_UNROLL for (size_t j = 0; j < m; j++) {
-    if (j >= args->columns) break;
-    vf sum = vadd(out[j], bias);
-    if (args->residual) sum = vadd(sum, vload(args->residual + i * args->residual_row + j * SK_BLOCK + lane));
-    vstore(args->y + i * args->y_row + j * SK_BLOCK + lane, args->relu ? vrelu(sum) : sum);
+    if (j < columns) vstore(y + j * SK_BLOCK, out[j]);
   }
 }
 
-SK_INLINE void output(const struct sk_winograd_output_args *args, const size_t m, const size_t alpha) {
-  vf columns[MAX_M][MAX_ALPHA];
+/* Transform a tile of which rows x columns outputs exist: down its columns first, then along its rows. */
+SK_INLINE void transform_tile(const struct sk_winograd_output_args *args, const size_t rows, const size_t columns,
+                              const size_t m, const size_t alpha) {
+  vf half[MAX_M][MAX_ALPHA];
   for (size_t lane = 0; lane < SK_BLOCK; lane += SK_LANES) {
     for (size_t j = 0; j < alpha; j++) {
       vf t[MAX_ALPHA], out[MAX_M];
       SK_UNROLL for (size_t i = 0; i < alpha; i++) t[i] = vload(args->t + (i * alpha + j) * args->t_point + lane);
       transform(t, out, alpha);
-      SK_UNROLL for (size_t i = 0; i < m; i++) columns[i][j] = out[i];
+      SK_UNROLL for (size_t i = 0; i < m; i++) half[i][j] = out[i];
     }
-    for (size_t i = 0; i < args->rows; i++) {
+    for (size_t i = 0; i < rows; i++) {
       vf out[MAX_M];
-      transform(columns[i], out, alpha);
-      store_row(args, i, lane, out, m);
+      transform(half[i], out, alpha);
+      store_row(args, i, lane, out, columns, m);
     }
+  }
+}
+
+/* Most tiles are whole: theirs are loops of constant length. */
+SK_INLINE void output(const struct sk_winograd_output_args *args, const size_t m, const size_t alpha) {
+  if (args->rows == m && args->columns == m) {
+    transform_tile(args, m, m, m, alpha);
+  } else {
+    transform_tile(args, args->rows, args->columns, m, alpha);
   }
 }
 
