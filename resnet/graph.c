@@ -243,6 +243,17 @@ sk_status sk_graph_fail_unknown(const struct sk_graph *graph, const char *model,
                  sk_quote_short(name).text, model);
 }
 
+struct sk_node_text sk_conv_node_shape(const struct sk_node *node) {
+  struct sk_node_text shape;
+  char groups[32] = "";
+  const sk_conv_shape *const conv = &node->conv;
+  if (conv->groups > 1) snprintf(groups, sizeof groups, " g%zu", conv->groups);
+  snprintf(shape.text, sizeof shape.text, "%zux%zux%zu -> %zux%zux%zu %zux%zu s%zu%s", conv->in_channels,
+           conv->in_height, conv->in_width, node->channels, node->height, node->width, conv->kernel_height,
+           conv->kernel_width, conv->stride_height, groups);
+  return shape;
+}
+
 static size_t conv_parameter_shape(const struct sk_node *node, enum sk_parameter parameter, size_t shape[4]) {
   const sk_conv_shape *const conv = &node->conv;
   shape[0] = conv->out_channels;
