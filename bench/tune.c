@@ -15,9 +15,10 @@
 #define TUNE_SECONDS 30.0
 #define CHECK_SHARE 0.3 /* of the time: for the plan as a whole */
 #define DEFAULT_CANDIDATES "direct,winograd2,winograd4"
+#define LONG_RUN 20e-3 /* seconds: of longer runs, rounds are rather many than each of several */
 enum {
-  TIMED_RUNS = 3,    /* of a turn, whose median counts: a run that the system interrupted does not */
-  MOST_ROUNDS = 1000 /* more would narrow no interval that matters */
+  MOST_TIMED_RUNS = 3, /* of a turn, whose median counts: a run that the system interrupted does not */
+  MOST_ROUNDS = 1000   /* more would narrow no interval that matters */
 };
 
 /* ---- Candidates ------------------------------------------------------------------------------------------------- */
@@ -210,22 +211,22 @@ static sk_status make_room(struct sk_tune *tune) {
 }
 
 /* One candidate's turn: a run that brings back into the caches what others pushed out, as the run before would have
- * left it, then some of which each layer's median counts. stamps: [TIMED_RUNS][layers + 1]. */
+ * left it, then those of which each layer's median counts. stamps: [timed_runs][layers + 1]. */
 static sk_status take_turn(const struct sk_tune *tune, const struct sk_tune_candidate *candidate, double *stamps) {
   const size_t layers = tune->info.layers;
   double *const times = candidate->times + tune->rounds * layers;
   double seconds = 0;
   sk_status status = sk_trial_run(&candidate->trial, &seconds);
-  for (size_t run = 0; !status && run < TIMED_RUNS; run++) {
+  for (size_t run = 0; !status && run < tune->timed_runs; run++) {
     status = sk_trial_run_watched(&candidate->trial, stamps + run * (layers + 1), &seconds);
   }
   for (size_t i = 0; !status && i < layers; i++) {
-    double values[TIMED_RUNS];
-    for (size_t run = 0; run < TIMED_RUNS; run++) {
+    double values[MOST_TIMED_RUNS] = {0};
+    for (size_t run = 0; run < tune->timed_runs; run++) {
       const double *const ends = stamps + run * (layers + 1) + i;
       values[run] = ends[1] - ends[0];
     }
-    times[i] = median_of(values, TIMED_RUNS);
+    times[i] = median_of(values, tune->timed_runs);
   }
   return status;
 }
@@ -244,7 +245,7 @@ static sk_status run_round(struct sk_tune *tune, double *stamps) {
 }
 
 static sk_status run_rounds(struct sk_tune *tune, const struct pace *pace) {
-  double *const stamps = calloc(TIMED_RUNS * (tune->info.layers + 1), sizeof *stamps);
+  double *const stamps = calloc(tune->timed_runs * (tune->info.layers + 1), sizeof *stamps);
   sk_status status = stamps ? SK_OK : sk_fail(SK_OUT_OF_MEMORY, "out of memory for the times of a run");
   while (!status && wants_more(pace, tune->rounds)) {
     status = run_round(tune, stamps);
@@ -336,20 +337,20 @@ static sk_status create_planned(const struct sk_tune *tune, sk_net **net) {
 }
 
 /* One turn of a whole network, as above. */
-static sk_status time_whole(const struct sk_trial *trial, double *seconds) {
-  double values[TIMED_RUNS];
+static sk_status time_whole(const struct sk_tune *tune, const struct sk_trial *trial, double *seconds) {
+  double values[MOST_TIMED_RUNS] = {0};
   sk_status status = sk_trial_run(trial, seconds);
-  for (size_t run = 0; !status && run < TIMED_RUNS; run++) status = sk_trial_run(trial, &values[run]);
-  if (!status) *seconds = median_of(values, TIMED_RUNS);
+  for (size_t run = 0; !status && run < tune->timed_runs; run++) status = sk_trial_run(trial, &values[run]);
+  if (!status) *seconds = median_of(values, tune->timed_runs);
   return status;
 }
 
 static sk_status run_check_round(struct sk_tune *tune, const struct sk_trial *plan, struct sk_samples samples[2]) {
   double seconds[2] = {0, 0};
   const bool plan_first = sk_random_below(&tune->random, 2) == 1;
-  sk_status status = plan_first ? time_whole(plan, &seconds[1]) : SK_OK;
-  if (!status) status = time_whole(&tune->candidates[0].trial, &seconds[0]);
-  if (!status && !plan_first) status = time_whole(plan, &seconds[1]);
+  sk_status status = plan_first ? time_whole(tune, plan, &seconds[1]) : SK_OK;
+  if (!status) status = time_whole(tune, &tune->candidates[0].trial, &seconds[0]);
+  if (!status && !plan_first) status = time_whole(tune, plan, &seconds[1]);
   if (status) return status;
   if (sk_samples_add(&samples[0], seconds[0]) && sk_samples_add(&samples[1], seconds[1])) return SK_OK;
   return sk_fail(SK_OUT_OF_MEMORY, "out of memory for the times of a round");
@@ -417,11 +418,15 @@ sk_status sk_tune_open(struct sk_tune *tune) {
   return status || sk_interrupted() ? status : make_rows(tune);
 }
 
-static sk_status warm_up(const struct sk_tune *tune) {
+/* Let caches, clocks and page tables settle, and see how long a run is. */
+static sk_status warm_up(struct sk_tune *tune) {
+  double seconds = 0;
   sk_status status = SK_OK;
   for (size_t i = 0; !status && i < tune->candidate_count && !sk_interrupted(); i++) {
     status = sk_trial_warm_up(&tune->candidates[i].trial);
   }
+  if (!status) status = sk_trial_run(&tune->candidates[0].trial, &seconds);
+  tune->timed_runs = seconds > LONG_RUN ? 1 : MOST_TIMED_RUNS;
   return status;
 }
 

@@ -61,6 +61,7 @@ struct sk_tune {
 
   struct sk_tune_candidate candidates[SK_TUNE_MOST];
   size_t candidate_count;
+  size_t timed_runs; /* of a candidate's turn in a round */
   size_t rounds, room;
   size_t *row_of; /* [layers] number of a layer's row; SK_NO_ROW: no convolution */
   struct sk_tune_row *rows;
