@@ -1,7 +1,6 @@
 /* A plan file: what runs, and the measurements that it was chosen by. resnet/plan.c reads it. */
 #include <stdlib.h>
 
-#include "bench/profile.h"
 #include "bench/tune.h"
 #include "resnet/plan.h"
 
@@ -75,7 +74,7 @@ static void add_layer(struct sk_json *json, cJSON *layers, const struct sk_tune 
   cJSON *object = sk_json_object(json, layers, NULL);
   if (sk_net_layer(t->candidates[0].net, index, &layer)) return;
   sk_json_text(json, object, "name", layer.name);
-  sk_json_text(json, object, "shape", sk_layer_shape(&layer).text);
+  sk_json_text(json, object, "shape", sk_conv_layer_shape(&layer).text);
   sk_json_text(json, object, "algorithm", sk_algorithm_name(sk_tune_algorithm(t, row)));
   sk_json_text(json, object, "auto", sk_algorithm_name(row->automatic));
   add_times(json, object, &time);

@@ -1,7 +1,7 @@
 /* What tune chose, for people: a line for each shape, then the plan as a whole. */
-#include "bench/profile.h"
 #include "bench/tune.h"
 #include "dispatch/status.h"
+#include "resnet/graph.h"
 #include "resnet/text.h"
 
 /* ---- Conditions ----------------------------------------------------------------------------------------------- */
@@ -61,7 +61,7 @@ static void add_row(struct sk_table *table, const struct sk_tune *t, const struc
   (void)sk_net_layer(t->candidates[0].net, row->first, &layer);
   sk_table_cell(table, "%s", layer.name);
   sk_table_cell(table, "%zu", row->count);
-  sk_table_cell(table, "%s", sk_layer_shape(&layer).text);
+  sk_table_cell(table, "%s", sk_conv_layer_shape(&layer).text);
   add_algorithm(table, row->automatic);
   sk_table_cell(table, "%.4f", 1e3 * row->cells[0].time.median);
   for (size_t c = 1; c < t->candidate_count; c++) add_time(table, t, row, c);

@@ -233,6 +233,30 @@ Test(tune, writes_a_plan_of_what_it_chose) {
   close_tune(&tune);
 }
 
+/* Outputs of one pixel, whose shape profiles write in another way. */
+Test(tune, writes_a_plan_for_the_smallest_input) {
+  struct sk_tune tune = open_tune("resnet18", "direct");
+  struct sk_json json;
+  sk_plan *plan = NULL;
+  struct sk_graph graph = {0};
+  const sk_net_options small = {.in_height = 32, .in_width = 32};
+  options.height = options.width = 32;
+  cr_assert_eq(sk_tune_open(&tune), SK_OK, "%s", sk_error_message());
+  set_times(&tune, 1);
+  add_context(&tune);
+  choose(&tune);
+  sk_tune_json(&tune, &json);
+  char *const text = cJSON_Print(json.root);
+  cr_assert_eq(sk_plan_parse(&plan, "test", text, strlen(text)), SK_OK, "%s", sk_error_message());
+  cr_assert_eq(sk_network_build(&graph, "resnet18", &small), SK_OK);
+  cr_expect_eq(sk_plan_check(plan, "resnet18", &graph), SK_OK, "%s", sk_error_message());
+  sk_plan_close(plan);
+  cJSON_free(text);
+  sk_json_discard(&json);
+  sk_graph_destroy(&graph);
+  close_tune(&tune);
+}
+
 Test(tune, writes_what_it_measured) {
   struct sk_tune tune = open_whole(NULL);
   struct sk_json json;
