@@ -16,6 +16,8 @@
 #include "bench/trial.h"
 #include "bench/verify_internal.h"
 
+#define SK_NO_ROW SIZE_MAX
+
 enum { SK_TUNE_MOST = SK_ALGORITHM_COUNT, SK_TUNE_LEAST_ROUNDS = 6 /* without which no interval is worth a choice */ };
 
 /* A network and its times. The first is `auto`, the base. */
@@ -73,8 +75,6 @@ struct sk_tune {
   struct sk_progress progress;
   struct sk_random random;
 };
-
-#define SK_NO_ROW SIZE_MAX
 
 /* Measure and choose. Requires: options, model, weights, threads, cpus and context are set, the rest is zero. With
  * rounds 0 it was interrupted before there was anything to choose by. Free whatever the outcome.
