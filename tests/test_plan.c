@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "dispatch/conv.h"
 #include "resnet/json.h"
 #include "resnet/network.h"
 #include "resnet/plan.h"
@@ -31,9 +32,9 @@ static struct sk_graph build(void) {
 static sk_algorithm algorithm_of(const struct sk_node *conv, size_t number, sk_algorithm all) {
   static const sk_algorithm algorithms[] = {SK_ALGORITHM_WINOGRAD2, SK_ALGORITHM_DIRECT, SK_ALGORITHM_WINOGRAD6,
                                             SK_ALGORITHM_WINOGRAD4};
-  const bool is_free = conv->conv.kernel_height == 3 && conv->conv.stride_height == 1;
-  if (!is_free) return SK_ALGORITHM_DIRECT;
-  return all == SK_ALGORITHM_AUTO ? algorithms[number % 4] : all;
+  const sk_algorithm wanted = all == SK_ALGORITHM_AUTO ? algorithms[number % 4] : all;
+  sk_algorithm chosen = SK_ALGORITHM_DIRECT;
+  return sk_conv_choose(&conv->conv, wanted, &chosen) ? SK_ALGORITHM_DIRECT : chosen;
 }
 
 /* Write a plan of the whole network, with times that nobody reads; free it. */
@@ -267,9 +268,8 @@ Test(plan, refuses_another_network) {
   expect_misfit("layer1.0.conv1", "fc", "layer \"fc\": no convolution of resnet20-cifar");
   expect_misfit("3x32x32 -> 16x32x32", "3x32x32 -> 16x16x16",
                 "layer \"conv1\": shape 3x32x32 -> 16x16x16 3x3 s1, expected 3x32x32 -> 16x32x32 3x3 s1");
-  expect_misfit("16x32x32 -> 32x16x16 3x3 s2\", \"algorithm\": \"direct\"",
-                "16x32x32 -> 32x16x16 3x3 s2\", \"algorithm\": \"winograd4\"",
-                "layer \"layer2.0.conv1\": algorithm winograd4 does not apply");
+  expect_misfit("3x3 s2\", \"algorithm\": \"", "3x3 s2\", \"algorithm\": \"winograd6\", \"before\": \"",
+                "layer \"layer2.0.conv1\": algorithm winograd6 does not apply");
 }
 
 Test(plan, refuses_a_layer_less) {
