@@ -21,6 +21,7 @@ struct sk_conditions {
   int threads;
   struct sk_cpu_list cpus; /* [threads], or empty: not pinned */
   sk_isa isa;              /* what peers are held to where they can be; SK_ISA_AUTO: whatever they choose */
+  const sk_plan *plan;     /* of the network, for the backend that is to run it so; NULL: none */
   const char *folder;      /* an empty folder for files, removed with what is in it at the end */
 };
 
@@ -40,6 +41,7 @@ struct sk_backend {
   const char *summary; /* "oneDNN, blocked layouts, fused epilogues" */
   sk_isa isa;          /* ours: by which kernels */
   sk_algorithm algorithm;
+  bool is_planned; /* ours: by the conditions' plan in place of an algorithm */
 
   /* Start an instance, and say which version it is. Errors: SK_UNSUPPORTED with the reason (and the remedy) for what
    * this build or this machine lacks. */
@@ -64,6 +66,6 @@ extern const struct sk_backend *const sk_peers[];
 extern const size_t sk_peer_count;
 
 /* Our own: one of each ISA that this machine has and each algorithm. */
-extern const struct sk_backend sk_own_backend; /* "auto"; others differ in name, isa and algorithm alone */
+extern const struct sk_backend sk_own_backend; /* "auto"; others differ in name, isa, algorithm and is_planned alone */
 
 #endif

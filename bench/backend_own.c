@@ -6,14 +6,17 @@
 #include "bench/backend.h"
 #include "bench/clock.h"
 #include "bench/conv_subject.h"
+#include "bench/runner.h"
 #include "config.h"
 #include "dispatch/isa.h"
 #include "dispatch/status.h"
 #include "resnet/net.h"
+#include "resnet/plan.h"
 
 struct own {
   const struct sk_kernel_table *kernels;
   sk_algorithm algorithm;
+  const sk_plan *plan; /* in place of the algorithm; NULL: none */
   int threads;
   struct sk_task task; /* the one loaded */
 
@@ -57,8 +60,11 @@ static sk_status allocate_network(struct own *o) {
 }
 
 static sk_status load_network(struct own *o) {
-  const sk_net_options options = {
-      .isa = o->kernels->isa, .algorithm = o->algorithm, .threads = o->threads, .batch = o->task.batch};
+  const sk_net_options options = {.isa = o->kernels->isa,
+                                  .algorithm = o->algorithm,
+                                  .threads = o->threads,
+                                  .batch = o->task.batch,
+                                  .plan = o->plan};
   struct sk_graph copy;
   const sk_status status = copy_graph(o->task.graph, &copy);
   if (status) {
@@ -74,6 +80,8 @@ static sk_status load(void *instance, const struct sk_task *task) {
   unload(o);
   o->task = *task;
   if (!task->is_layer) return load_network(o);
+  const sk_status status = o->plan ? sk_plan_find(o->plan, &task->graph->nodes[1], &o->algorithm) : SK_OK;
+  if (status) return status;
   const struct sk_conv_request request = {
       .kernels = o->kernels, .algorithm = o->algorithm, .threads = o->threads, .graph = task->graph};
   return sk_conv_subject_make(&o->subject, &request, task->batch, task->x);
@@ -123,8 +131,12 @@ static sk_status start(void **instance, const struct sk_backend *backend, const 
   if (is_gemm && !SK_HAVE_OPENBLAS) {
     return sk_fail(SK_UNSUPPORTED, "this build has no OpenBLAS (./configure --install-deps, ./configure, make)");
   }
+  if (backend->is_planned && !conditions->plan) {
+    return sk_fail(SK_UNSUPPORTED, "needs --plan FILE, which 'skiplane tune' writes");
+  }
   struct own *o = calloc(1, sizeof *o);
   if (!o) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory", backend->name);
+  o->plan = backend->is_planned ? conditions->plan : NULL;
   o->algorithm = backend->algorithm;
   o->threads = sk_threads_choose(conditions->threads);
   const sk_isa isa = backend->isa == SK_ISA_AUTO ? conditions->isa : backend->isa;
@@ -133,8 +145,8 @@ static sk_status start(void **instance, const struct sk_backend *backend, const 
     free(o);
     return status;
   }
-  snprintf(version, SK_BACKEND_VERSION, "skiplane %s, %s%s", sk_version(), sk_isa_name(o->kernels->isa),
-           is_gemm ? " and OpenBLAS" : "");
+  snprintf(version, SK_BACKEND_VERSION, "skiplane %s, %s%s%s%s", sk_version(), sk_isa_name(o->kernels->isa),
+           is_gemm ? " and OpenBLAS" : "", o->plan ? ", plan " : "", sk_plan_digest(o->plan).text);
   *instance = o;
   return SK_OK;
 }

@@ -16,9 +16,11 @@ const size_t sk_peer_count = sizeof sk_peers / sizeof sk_peers[0];
 
 /* ---- Names ------------------------------------------------------------------------------------------------------ */
 
-/* Every name there is: auto, each ISA built, each algorithm, each pair of them, openblas, the peers. */
+#define PLAN "plan"
+
+/* Every name there is: auto, plan, each ISA built, each algorithm, each pair of them, openblas, the peers. */
 struct names {
-  char texts[(SK_ISA_COUNT + 1) * (SK_ALGORITHM_COUNT + 1) + 16][SK_BACKEND_NAME];
+  char texts[(SK_ISA_COUNT + 1) * (SK_ALGORITHM_COUNT + 2) + 16][SK_BACKEND_NAME];
   size_t count;
 };
 
@@ -31,11 +33,13 @@ static void add_isa(struct names *names, sk_isa isa) {
   for (int a = SK_ALGORITHM_DIRECT; a < SK_ALGORITHM_COUNT; a++) {
     add_name(names, sk_isa_name(isa), sk_algorithm_name((sk_algorithm)a));
   }
+  add_name(names, sk_isa_name(isa), PLAN);
 }
 
 static void list_names(struct names *names) {
   names->count = 0;
   add_name(names, "auto", NULL);
+  add_name(names, PLAN, NULL);
   for (int a = SK_ALGORITHM_DIRECT; a < SK_ALGORITHM_COUNT; a++) {
     add_name(names, sk_algorithm_name((sk_algorithm)a), NULL);
   }
@@ -57,7 +61,7 @@ static sk_status fail_unknown(const char *name) {
             nearest);
   } else {
     sk_fail(SK_INVALID_ARGUMENT,
-            "--backends: \"%s\": unknown backend, expected auto, an ISA, an algorithm, ISA/ALGORITHM or a peer "
+            "--backends: \"%s\": unknown backend, expected auto, an ISA, an algorithm, ISA/ALGORITHM, plan or a peer "
             "(skiplane compare --list)",
             sk_quote_short(name).text);
   }
@@ -73,15 +77,21 @@ static const struct sk_backend *find_peer(const char *name) {
   return NULL;
 }
 
+/* Read an algorithm or "plan". */
+static bool parse_algorithm(const char *name, struct sk_backend *own) {
+  own->is_planned = strcmp(name, PLAN) == 0;
+  return own->is_planned || sk_algorithm_parse(name, &own->algorithm) == SK_OK;
+}
+
 /* Read "auto", "ISA", "ALGORITHM" or "ISA/ALGORITHM"; false if it is none of these. */
-static bool parse_own(const char *name, sk_isa *isa, sk_algorithm *algorithm) {
+static bool parse_own(const char *name, struct sk_backend *own) {
   char first[SK_BACKEND_NAME];
   const char *slash = strchr(name, '/');
-  *isa = SK_ISA_AUTO;
-  *algorithm = SK_ALGORITHM_AUTO;
-  if (!slash) return sk_isa_parse(name, isa) == SK_OK || sk_algorithm_parse(name, algorithm) == SK_OK;
+  own->isa = SK_ISA_AUTO;
+  own->algorithm = SK_ALGORITHM_AUTO;
+  if (!slash) return sk_isa_parse(name, &own->isa) == SK_OK || parse_algorithm(name, own);
   snprintf(first, sizeof first, "%.*s", (int)(slash - name), name);
-  return sk_isa_parse(first, isa) == SK_OK && sk_algorithm_parse(slash + 1, algorithm) == SK_OK;
+  return sk_isa_parse(first, &own->isa) == SK_OK && parse_algorithm(slash + 1, own);
 }
 
 sk_status sk_contender_find(struct sk_contender *contender, const char *name) {
@@ -95,9 +105,10 @@ sk_status sk_contender_find(struct sk_contender *contender, const char *name) {
   if (strcmp(name, "openblas") == 0) {
     contender->own.algorithm = SK_ALGORITHM_GEMM;
     contender->own.summary = "our network with every convolution by im2col and OpenBLAS";
-  } else if (!parse_own(name, &contender->own.isa, &contender->own.algorithm)) {
+  } else if (!parse_own(name, &contender->own)) {
     return fail_unknown(name);
   }
+  if (contender->own.is_planned) contender->own.summary = "our kernels, algorithms by --plan FILE";
   contender->own.name = contender->name;
   return SK_OK;
 }
@@ -144,21 +155,32 @@ static sk_status start_one(struct sk_contenders *contenders, const struct sk_opt
 static sk_status start_default(struct sk_contenders *contenders, const struct sk_options *options,
                                const struct sk_conditions *conditions) {
   sk_status status = start_one(contenders, options, conditions, "auto");
+  if (!status && conditions->plan) status = start_one(contenders, options, conditions, PLAN);
   for (size_t i = 0; !status && i < sk_peer_count; i++) {
     status = start_one(contenders, options, conditions, sk_peers[i]->name);
   }
   return status;
 }
 
+/* A plan that no backend runs by, or a backend without its plan, is a slip. */
+static sk_status check_plan(const struct sk_options *options, bool is_named) {
+  if (is_named == (options->plan != NULL)) return SK_OK;
+  if (is_named)
+    return sk_fail(SK_INVALID_ARGUMENT, "--backends: " PLAN " needs --plan FILE, which skiplane tune writes");
+  return sk_fail(SK_INVALID_ARGUMENT, "--plan: --backends does not name " PLAN ", which is to run by it");
+}
+
 /* Names are looked at before any is started: a wrong one ends it at once. */
-static sk_status check_names(char *list) {
+static sk_status check_names(const struct sk_options *options, char *list) {
   struct sk_contender contender;
   sk_status status = SK_OK;
+  bool is_planned = false;
   char *rest = NULL;
   for (char *name = strtok_r(list, ",", &rest); name && !status; name = strtok_r(NULL, ",", &rest)) {
     status = sk_contender_find(&contender, name);
+    is_planned = is_planned || (!status && contender.backend->is_planned);
   }
-  return status;
+  return status ? status : check_plan(options, is_planned);
 }
 
 static sk_status start_list(struct sk_contenders *contenders, const struct sk_options *options,
@@ -176,7 +198,7 @@ static sk_status start_named(struct sk_contenders *contenders, const struct sk_o
   char *const checked = strdup(options->backends);
   char *const started = strdup(options->backends);
   sk_status status =
-      checked && started ? check_names(checked) : sk_fail(SK_OUT_OF_MEMORY, "out of memory for the backends");
+      checked && started ? check_names(options, checked) : sk_fail(SK_OUT_OF_MEMORY, "out of memory for the backends");
   if (!status) status = start_list(contenders, options, conditions, started);
   free(checked);
   free(started);

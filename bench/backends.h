@@ -29,13 +29,14 @@ struct sk_contenders {
   size_t skipped_count;
 };
 
-/* Find a backend by name: auto, an ISA, an algorithm, ISA/ALGORITHM, openblas, or a peer. Sets the contender's name and
- * backend. Errors: SK_INVALID_ARGUMENT names the nearest right one. */
+/* Find a backend by name: auto, plan, an ISA, an algorithm, ISA/ALGORITHM, ISA/plan, openblas, or a peer. Sets the
+ * contender's name and backend. Errors: SK_INVALID_ARGUMENT names the nearest right one. */
 sk_status sk_contender_find(struct sk_contender *contender, const char *name);
 
-/* Start the backends of a list separated by commas; NULL: auto and every peer that is installed. One that is missing is
- * told on stderr and noted as skipped. Stop them whatever the outcome; do not move them in between.
- * Errors: SK_INVALID_ARGUMENT (a name, or too many of them), SK_UNSUPPORTED if none is left. */
+/* Start the backends of a list separated by commas; NULL: auto, plan if there is one, and every peer that is installed.
+ * One that is missing is told on stderr and noted as skipped. Stop them whatever the outcome; do not move them in
+ * between. Errors: SK_INVALID_ARGUMENT (a name, too many of them, or a plan that none of them runs by), SK_UNSUPPORTED
+ * if none is left. */
 sk_status sk_contenders_start(struct sk_contenders *contenders, const struct sk_options *options,
                               const struct sk_conditions *conditions);
 void sk_contenders_stop(struct sk_contenders *contenders);

@@ -132,6 +132,7 @@ static cJSON *describe_run(const struct classification *c, struct sk_json *json)
   sk_json_text(json, json->root, "weights", c->options->weights);
   sk_json_text(json, json->root, "isa", sk_runner_isa(&c->runner));
   sk_json_text(json, json->root, "algorithm", sk_algorithm_wanted(c->options));
+  sk_json_text(json, json->root, "plan", c->options->plan);
   sk_json_number(json, json->root, "threads", c->runner.reference ? 1 : c->runner.info.threads);
   sk_json_size(json, json->root, "batch", c->options->batch);
   return sk_json_list(json, json->root, "images");

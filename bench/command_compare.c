@@ -9,9 +9,11 @@
 #include "bench/interrupt.h"
 #include "bench/machine.h"
 #include "bench/page.h"
+#include "bench/runner.h"
 #include "dispatch/isa.h"
 #include "dispatch/status.h"
 #include "resnet/file.h"
+#include "resnet/plan.h"
 #include "resnet/text.h"
 
 /* ---- A folder for the files of peers ---------------------------------------------------------------------------- */
@@ -129,8 +131,11 @@ static void warn_of_openblas(const struct sk_options *options, const struct sk_c
 
 static sk_status measure(struct sk_compare *compare, const struct sk_compare_subjects *subjects,
                          struct sk_contenders *contenders, const struct sk_conditions *conditions) {
+  struct sk_plan_conditions here = {.threads = compare->threads, .cpu = sk_context_find(&compare->context, "cpu")};
   sk_status status = sk_contenders_start(contenders, compare->options, conditions);
+  if (!status) status = sk_isa_choose(compare->options->isa, &here.isa);
   if (status) return status;
+  sk_plan_tell_differences(compare->options, compare->plan, &here);
   warn_of_openblas(compare->options, contenders);
   take_columns(compare, contenders);
   status = sk_compare_allocate(compare, subjects->count);
@@ -161,14 +166,29 @@ static sk_status describe(struct sk_compare *compare, const struct sk_compare_su
   return status;
 }
 
+/* Before anything is started: the plan is of this network. Its graph is the only subject's, or that of all its layers.
+ */
+static sk_status check_plan(const struct sk_compare *compare, const struct sk_compare_subjects *subjects) {
+  const struct sk_graph *graph = subjects->network.count > 0 ? &subjects->network : &subjects->items[0].graph;
+  if (!compare->plan) return SK_OK;
+  if (subjects->network.count == 0 && subjects->items[0].is_layer) {
+    return sk_fail(SK_INVALID_ARGUMENT, "%s: a file of shapes takes no --plan", sk_quote_short(subjects->name).text);
+  }
+  return sk_plan_check(compare->plan, subjects->name, graph);
+}
+
 static enum sk_exit compare_backends(const struct sk_options *options) {
+  sk_plan *plan = NULL;
   char folder[FOLDER_ROOM] = "";
   struct sk_compare_subjects subjects = {0};
   struct sk_contenders contenders = {0};
   struct sk_compare compare = {.options = options, .threads = sk_threads_choose(options->threads)};
   struct sk_conditions conditions = {.threads = compare.threads, .isa = options->isa, .folder = folder};
   sk_interrupt_watch();
-  sk_status status = sk_compare_subjects_open(&subjects, options);
+  sk_status status = sk_open_plan(&plan, options);
+  compare.plan = conditions.plan = plan;
+  if (!status) status = sk_compare_subjects_open(&subjects, options);
+  if (!status) status = check_plan(&compare, &subjects);
   if (!status) status = describe(&compare, &subjects);
   if (!status) status = choose_cpus(&compare, &conditions);
   if (!status) status = make_folder(folder);
@@ -178,6 +198,7 @@ static enum sk_exit compare_backends(const struct sk_options *options) {
   const enum sk_exit code = status ? sk_fail_status(options, status) : report(&compare);
   sk_compare_free(&compare);
   sk_compare_subjects_free(&subjects);
+  sk_plan_close(plan);
   return code;
 }
 
@@ -223,6 +244,9 @@ enum sk_exit sk_command_compare(const struct sk_options *options) {
   }
   if (options->json && !options->json_path && options->csv && !options->csv_path) {
     return sk_usage_error(options, "--json, --csv: only one can go to stdout; give the other a file, --csv=FILE");
+  }
+  if (options->operand_count == 2 && options->plan) {
+    return sk_usage_error(options, "--plan: goes with a network; each saved run has its own");
   }
   const sk_status status = check_outputs(options);
   if (status) return sk_fail_status(options, status);

@@ -86,7 +86,8 @@ static sk_status write_outputs(const struct sk_profile *p, const struct destinat
 
 /* ---- The command ---------------------------------------------------------------------------------------------- */
 
-static sk_status open_net(sk_net **net, const struct sk_options *options, const char *model, int threads) {
+static sk_status open_net(sk_net **net, const struct sk_options *options, const char *model, int threads,
+                          const sk_plan *plan) {
   sk_weights *weights = NULL;
   const sk_net_options wanted = {.isa = options->isa,
                                  .algorithm = options->algorithm,
@@ -94,7 +95,8 @@ static sk_status open_net(sk_net **net, const struct sk_options *options, const 
                                  .batch = options->batch,
                                  .in_height = options->height,
                                  .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5,
-                                 .in_width = options->width};
+                                 .in_width = options->width,
+                                 .plan = plan};
   sk_status status = sk_open_weights(&weights, options, model);
   if (!status) status = sk_net_create(net, model, weights, &wanted);
   sk_weights_close(weights);
@@ -108,9 +110,14 @@ static sk_status measure(struct sk_profile *p, sk_net **net) {
   if (status) return status;
   sk_context_read(&p->context, p->threads, &p->cpus);
   sk_affinity_pin(&p->cpus);
-  status = open_net(net, p->options, p->model, p->threads);
+  status = open_net(net, p->options, p->model, p->threads, p->plan);
   p->net = *net;
-  return status ? status : sk_profile_measure(p);
+  if (status) return status;
+  sk_net_info info;
+  sk_net_describe(*net, &info);
+  const struct sk_plan_conditions here = {info.isa, info.threads, sk_context_find(&p->context, "cpu")};
+  sk_plan_tell_differences(p->options, p->plan, &here);
+  return sk_profile_measure(p);
 }
 
 static enum sk_exit report(const struct sk_profile *p, const struct destinations *to) {
@@ -125,13 +132,17 @@ static enum sk_exit report(const struct sk_profile *p, const struct destinations
 
 static enum sk_exit run(const struct sk_options *options, const struct destinations *to) {
   sk_net *net = NULL;
+  sk_plan *plan = NULL;
   struct sk_profile p = {
       .options = options, .model = options->operands[0], .threads = sk_threads_choose(options->threads)};
   sk_interrupt_watch();
-  const sk_status status = measure(&p, &net);
+  sk_status status = sk_open_plan(&plan, options);
+  p.plan = plan;
+  if (!status) status = measure(&p, &net);
   const enum sk_exit code = status ? sk_fail_status(options, status) : report(&p, to);
   sk_profile_free(&p);
   sk_net_destroy(net);
+  sk_plan_close(plan);
   return code;
 }
 

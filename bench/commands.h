@@ -11,6 +11,7 @@ enum sk_exit sk_command_weights(const struct sk_options *options);
 enum sk_exit sk_command_layers(const struct sk_options *options);
 enum sk_exit sk_command_profile(const struct sk_options *options);
 enum sk_exit sk_command_compare(const struct sk_options *options);
+enum sk_exit sk_command_tune(const struct sk_options *options);
 enum sk_exit sk_command_verify(const struct sk_options *options);
 
 #endif

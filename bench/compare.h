@@ -47,6 +47,7 @@ struct sk_compare {
   const char *target; /* what was asked for */
   const char *isa;
   int threads;
+  const sk_plan *plan;         /* of the backend that runs by it; NULL: none */
   size_t batch, rounds;        /* rounds: of the target that has the fewest */
   struct sk_cpu_list all_cpus; /* that this process may use */
   double peaks[SK_COMPARE_PEAKS];

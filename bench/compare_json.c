@@ -3,6 +3,7 @@
 
 #include "bench/compare.h"
 #include "bench/csv.h"
+#include "bench/runner.h"
 #include "dispatch/status.h"
 #include "resnet/file.h"
 
@@ -47,6 +48,8 @@ static void add_conditions(struct sk_json *json, const struct sk_compare *c) {
   sk_json_text(json, json->root, "target", c->target);
   sk_json_number(json, json->root, "threads", c->threads);
   sk_json_size(json, json->root, "batch", c->batch);
+  sk_json_text(json, json->root, "plan", c->options->plan);
+  sk_json_text(json, json->root, "plan_digest", c->plan ? sk_plan_digest(c->plan).text : NULL);
   sk_json_text(json, json->root, "isa", c->isa);
   sk_json_size(json, json->root, "rounds", c->rounds);
   sk_json_number(json, json->root, "seed", (double)c->options->seed);

@@ -196,15 +196,6 @@ static sk_status make_room(struct trial *trial) {
   return SK_OK;
 }
 
-/* Shuffle as Fisher and Yates do. */
-static void shuffle(size_t *order, size_t count, struct sk_random *random) {
-  for (size_t i = 0; i < count; i++) {
-    const size_t j = sk_random_below(random, i + 1);
-    order[i] = order[j];
-    order[j] = i;
-  }
-}
-
 static sk_status run_block(const struct trial *trial, const struct entry *entry) {
   double *times = trial->session->block;
   const struct sk_contender *contender = entry->contender;
@@ -227,7 +218,7 @@ static void drop_entry(struct trial *trial, size_t index) {
 /* Returns false if some entry was dropped or the round was interrupted: then it does not count. */
 static bool run_round(struct trial *trial) {
   size_t order[SK_BACKENDS_MOST] = {0};
-  shuffle(order, trial->entry_count, &trial->session->random);
+  sk_random_shuffle(&trial->session->random, order, trial->entry_count);
   for (size_t i = 0; i < trial->entry_count; i++) {
     if (sk_interrupted()) return false;
     if (run_block(trial, &trial->entries[order[i]])) {

@@ -115,6 +115,17 @@ static sk_status check_layers(const char *path, const cJSON *document) {
   return status;
 }
 
+/* Which algorithms ran: by name, or by a plan. Runs saved before there were plans do not tell of one. */
+static sk_status check_algorithm(const char *path, const cJSON *document) {
+  static const char *const keys[] = {"algorithm", "plan", "plan_digest"};
+  sk_status status = SK_OK;
+  for (size_t i = 0; !status && i < sizeof keys / sizeof *keys; i++) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(document, keys[i]);
+    if (item && !cJSON_IsNull(item)) status = check_text(path, document, keys[i]);
+  }
+  return status;
+}
+
 static sk_status check_document(const char *path, const cJSON *document) {
   static const char *const texts[] = {"model", "isa", "version", "date"};
   static const char *const numbers[] = {"threads", "batch"};
@@ -126,6 +137,7 @@ static sk_status check_document(const char *path, const cJSON *document) {
   for (size_t i = 0; !status && i < sizeof numbers / sizeof *numbers; i++) {
     status = check_number(path, document, numbers[i], 1);
   }
+  if (!status) status = check_algorithm(path, document);
   if (!status) status = check_number(path, document, "macs", 0);
   if (!status) status = check_number(path, document, "peak_gflops", 0);
   if (!status) status = check_samples(path, document);
@@ -299,6 +311,17 @@ static size_t count_layers(const cJSON *document) {
   return (size_t)cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(document, "layers"));
 }
 
+/* What tells the sides of a pair apart: version, date, and which algorithms ran; of a plan, the digest before the name,
+ * which may not fit. */
+static void describe_side(const cJSON *document, char version[SK_BACKEND_VERSION]) {
+  const char *algorithm = text_of(document, "algorithm");
+  const char *plan = text_of(document, "plan");
+  const char *digest = text_of(document, "plan_digest");
+  snprintf(version, SK_BACKEND_VERSION, "skiplane %.40s, %.30s, %.9s%s%.8s%s%s", text_of(document, "version"),
+           text_of(document, "date"), algorithm ? algorithm : "unknown", digest ? " " : "", digest ? digest : "",
+           plan ? " " : "", plan ? plan : "");
+}
+
 static void describe(const struct sk_saved_pair *pair, struct sk_compare *compare) {
   const cJSON *base = pair->documents[0];
   compare->kind = "runs";
@@ -313,8 +336,7 @@ static void describe(const struct sk_saved_pair *pair, struct sk_compare *compar
   for (size_t i = 0; i < 2; i++) {
     struct sk_compare_column *column = &compare->columns[i];
     snprintf(column->name, sizeof column->name, "%s", compare->options->operands[i]);
-    snprintf(column->version, sizeof column->version, "skiplane %.40s, %.30s", text_of(pair->documents[i], "version"),
-             text_of(pair->documents[i], "date"));
+    describe_side(pair->documents[i], column->version);
     compare->peaks[compare->peak_count++] = number_of(pair->documents[i], "peak_gflops");
   }
 }

@@ -14,17 +14,6 @@
 
 /* ---- Describing ------------------------------------------------------------------------------------------------- */
 
-/* "64x56x56 -> 64x56x56 3x3 s1 g32" */
-static void print_layer_shape(const struct sk_graph *graph, char *text, size_t room) {
-  char groups[32] = "";
-  const sk_conv_shape *conv = &graph->nodes[1].conv;
-  const struct sk_node *output = &graph->nodes[1];
-  if (conv->groups > 1) snprintf(groups, sizeof groups, " g%zu", conv->groups);
-  snprintf(text, room, "%zux%zux%zu -> %zux%zux%zu %zux%zu s%zu%s", conv->in_channels, conv->in_height, conv->in_width,
-           output->channels, output->height, output->width, conv->kernel_height, conv->kernel_width,
-           conv->stride_height, groups);
-}
-
 static void print_network_shape(const struct sk_graph *graph, char *text, size_t room) {
   const struct sk_node *input = &graph->nodes[0];
   const struct sk_node *output = &graph->nodes[graph->count - 1];
@@ -34,7 +23,7 @@ static void print_network_shape(const struct sk_graph *graph, char *text, size_t
 static void describe(struct sk_compare_subject *subject) {
   subject->macs = sk_graph_macs(&subject->graph);
   if (subject->is_layer) {
-    print_layer_shape(&subject->graph, subject->shape, sizeof subject->shape);
+    snprintf(subject->shape, sizeof subject->shape, "%s", sk_conv_node_shape(&subject->graph.nodes[1]).text);
   } else {
     print_network_shape(&subject->graph, subject->shape, sizeof subject->shape);
   }

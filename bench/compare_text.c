@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "bench/compare.h"
+#include "bench/runner.h"
 #include "bench/terminal.h"
 #include "dispatch/status.h"
 
@@ -17,6 +18,7 @@ static void print_conditions(const struct sk_compare *c) {
   printf("  seed %llu  %zu round%s in random order\n", (unsigned long long)c->options->seed, c->rounds,
          c->rounds == 1 ? "" : "s");
   sk_terminal_put(stdout, cpu ? cpu : "unknown");
+  if (c->plan) printf("\n%s", sk_plan_name(c->options, c->plan).text);
   printf("\n\n");
 }
 

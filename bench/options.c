@@ -241,6 +241,7 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
                         "auto, direct, winograd2, winograd4, winograd6, gemm, reference [auto];\n"
                         "one that does not apply to a layer leaves that layer direct",
                         'a', false},
+    [SK_OPTION_PLAN] = {"plan", "FILE", "take the algorithm of each layer from a file of 'skiplane tune'", 'p', false},
     [SK_OPTION_SIZE] = {"size", "HxW", "input height and width [the network's own]", 0, false},
     [SK_OPTION_RESNET_V1] = {"resnet-v1", NULL, "stride in a bottleneck's first 1x1 [v1.5: in its 3x3]", 0, false},
     [SK_OPTION_TOP] = {"top", "K", "classes to print per image [3, or all if fewer]", 'k', false},
@@ -253,7 +254,8 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
     [SK_OPTION_OUTPUT] = {"output", "PATH", "where the result goes", 'o', false},
     [SK_OPTION_CLASSES] = {"classes", "N", "number of classes [the network's own]", 0, false},
     [SK_OPTION_SEED] = {"seed", "N", "of the random numbers: weights, inputs, order [1]", 's', false},
-    [SK_OPTION_RUNS] = {"runs", "N", "timed runs, or rounds of compare [as many as the time allows]", 'n', false},
+    [SK_OPTION_RUNS] = {"runs", "N", "timed runs, or rounds of compare and tune [as many as the time allows]", 'n',
+                        false},
     [SK_OPTION_FILTER] = {"filter", "REGEX", "only cases whose names match (POSIX extended)", 'f', false},
     [SK_OPTION_EXHAUSTIVE] = {"exhaustive", NULL, "all combinations of parameters: minutes, not seconds", 0, false},
     [SK_OPTION_JSON] = {"json", "FILE", "write JSON, to stdout unless FILE is given", 'j', true},
@@ -263,7 +265,7 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
     [SK_OPTION_SAVE] = {"save", "NAME", "keep the run as NAME.json, for 'skiplane compare NAME1 NAME2'", 0, false},
     [SK_OPTION_DURATION] = {"duration", "SECONDS",
                             "how long to measure; longer gives narrower intervals\n"
-                            "[profile: 5; its scenario: 10; compare: 10, or 20 for\nseveral targets]",
+                            "[profile: 5; its scenario: 10; compare: 10, or 20 for\nseveral targets; tune: 30]",
                             'd', false},
     [SK_OPTION_SCENARIO] =
         {"scenario", "NAME",
@@ -283,6 +285,10 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
     [SK_OPTION_FORCE] = {"force", NULL, "compare saved runs whose machine, flags or threads differ", 0, false},
     [SK_OPTION_LIST] = {"list", NULL, "list the backends, and what the missing ones lack", 0, false},
     [SK_OPTION_SHAPES] = {"shapes", NULL, "print the distinct convolutions as a file of shapes", 0, false},
+    [SK_OPTION_CANDIDATES] = {"candidates", "LIST",
+                              "what to try, separated by commas: direct, winograd2,\nwinograd4, winograd6, gemm; "
+                              "winograd6 has more than four\ntimes winograd4's error [direct,winograd2,winograd4]",
+                              0, false},
 };
 
 /* Codes of getopt_long: an option's number plus this, out of the letters' way. */
@@ -333,6 +339,8 @@ static sk_status store(struct sk_options *options, enum sk_option option, char *
     case SK_OPTION_FORCE: options->force = true; return SK_OK;
     case SK_OPTION_LIST: options->list = true; return SK_OK;
     case SK_OPTION_SHAPES: options->shapes = true; return SK_OK;
+    case SK_OPTION_PLAN: return read_text(text, &options->plan);
+    case SK_OPTION_CANDIDATES: return read_text(text, &options->candidates);
     case SK_OPTION_COUNT: break;
   }
   return SK_OK;
@@ -450,6 +458,13 @@ static void return_last_layer(struct sk_options *options, const struct sk_comman
   }
 }
 
+/* A plan has an algorithm for every layer: another one for all of them would have nothing to say. */
+static enum sk_parsed check_exclusive(const struct sk_options *options) {
+  if (!sk_options_has(options, SK_ACCEPT(PLAN)) || !sk_options_has(options, SK_ACCEPT(ALGO))) return SK_PARSED;
+  sk_tell(options, "--plan: does not go with --algo");
+  return SK_PARSED_ERROR;
+}
+
 static enum sk_parsed check_complete(const struct sk_options *options, const struct sk_command *command) {
   for (int i = 0; i < SK_OPTION_COUNT; i++) {
     if (command->requires & ~options->given & UINT64_C(1) << i) {
@@ -466,7 +481,7 @@ static enum sk_parsed check_complete(const struct sk_options *options, const str
     sk_tell(options, "\"%s\" is one word too many (skiplane help %s)", sk_quote_short(surplus).text, command->name);
     return SK_PARSED_ERROR;
   }
-  return SK_PARSED;
+  return check_exclusive(options);
 }
 
 /* Each comma and each word of the arguments makes one layer at most. */
@@ -615,7 +630,14 @@ void sk_options_manual_examples(const struct sk_command *command) {
 /* ---- Completion ------------------------------------------------------------------------------------------------- */
 
 /* What completes an option's value. */
-enum completion { COMPLETION_NONE, COMPLETION_WORDS, COMPLETION_MODELS, COMPLETION_BACKENDS, COMPLETION_FILES };
+enum completion {
+  COMPLETION_NONE,
+  COMPLETION_WORDS,
+  COMPLETION_MODELS,
+  COMPLETION_BACKENDS,
+  COMPLETION_CANDIDATES,
+  COMPLETION_FILES
+};
 
 static enum completion completion_of(enum sk_option option) {
   switch ((int)option) {
@@ -624,6 +646,7 @@ static enum completion completion_of(enum sk_option option) {
     case SK_OPTION_SCENARIO: return COMPLETION_WORDS;
     case SK_OPTION_MODEL: return COMPLETION_MODELS;
     case SK_OPTION_BACKENDS: return COMPLETION_BACKENDS;
+    case SK_OPTION_CANDIDATES: return COMPLETION_CANDIDATES;
     case SK_OPTION_WEIGHTS:
     case SK_OPTION_LABELS:
     case SK_OPTION_LOGITS:
@@ -632,7 +655,8 @@ static enum completion completion_of(enum sk_option option) {
     case SK_OPTION_CSV:
     case SK_OPTION_HTML:
     case SK_OPTION_TRACE:
-    case SK_OPTION_SAVE: return COMPLETION_FILES;
+    case SK_OPTION_SAVE:
+    case SK_OPTION_PLAN: return COMPLETION_FILES;
     default: return COMPLETION_NONE;
   }
 }
@@ -648,12 +672,19 @@ static void put_values(enum sk_option option) {
   putchar('\'');
 }
 
+static void put_candidates(void) {
+  printf("values='");
+  for (int i = SK_ALGORITHM_DIRECT; i < SK_ALGORITHM_COUNT; i++) printf("%s ", sk_algorithm_name((sk_algorithm)i));
+  printf("' list=1");
+}
+
 static void put_completion(enum sk_option option) {
   switch (completion_of(option)) {
     case COMPLETION_NONE: break;
     case COMPLETION_WORDS: put_values(option); break;
     case COMPLETION_MODELS: printf("values=$models"); break;
     case COMPLETION_BACKENDS: printf("values=$backends list=1"); break;
+    case COMPLETION_CANDIDATES: put_candidates(); break;
     case COMPLETION_FILES: printf("files=('*')"); break;
   }
 }

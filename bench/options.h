@@ -20,6 +20,7 @@ enum sk_option {
   SK_OPTION_THREADS,
   SK_OPTION_ISA,
   SK_OPTION_ALGO,
+  SK_OPTION_PLAN,
   SK_OPTION_SIZE,
   SK_OPTION_RESNET_V1,
   SK_OPTION_TOP,
@@ -49,6 +50,7 @@ enum sk_option {
   SK_OPTION_FORCE,
   SK_OPTION_LIST,
   SK_OPTION_SHAPES,
+  SK_OPTION_CANDIDATES,
   SK_OPTION_COUNT
 };
 
@@ -62,7 +64,7 @@ struct sk_options {
   const char *command;
   uint64_t given; /* bits of the options that were there */
 
-  const char *model, *weights, *labels, *logits, *output, *filter;
+  const char *model, *weights, *labels, *logits, *output, *filter, *plan;
   size_t batch; /* 1 by default */
   int threads;  /* 0: as many as OpenMP gives */
   sk_isa isa;
@@ -79,8 +81,9 @@ struct sk_options {
   double duration;                  /* seconds to measure for; 0: the command's own */
   double threshold, fail_over;      /* fractions: 0.05 is 5% */
   enum sk_scenario scenario;
-  const char *cpus;     /* "0-3,8", "none"; NULL: chosen */
-  const char *backends; /* separated by commas */
+  const char *cpus;       /* "0-3,8", "none"; NULL: chosen */
+  const char *backends;   /* separated by commas */
+  const char *candidates; /* likewise */
 
   const char **layers; /* names after --layer */
   size_t layer_count;

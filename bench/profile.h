@@ -29,6 +29,7 @@ struct sk_profile_layer {
 struct sk_profile {
   const struct sk_options *options;
   const char *model;
+  const sk_plan *plan; /* NULL: none */
   const sk_net *net;
   int threads;
   struct sk_cpu_list cpus; /* that threads are pinned to */

@@ -36,6 +36,8 @@ static void add_conditions(struct sk_json *json, const struct sk_profile *p) {
   sk_json_number(json, json->root, "threads", info->threads);
   sk_json_size(json, json->root, "batch", info->batch);
   sk_json_text(json, json->root, "algorithm", sk_algorithm_wanted(p->options));
+  sk_json_text(json, json->root, "plan", p->options->plan);
+  sk_json_text(json, json->root, "plan_digest", p->plan ? sk_plan_digest(p->plan).text : NULL);
   sk_json_size(json, json->root, "in_height", info->in_height);
   sk_json_size(json, json->root, "in_width", info->in_width);
   sk_json_text(json, json->root, "weights", p->options->weights);

@@ -1,6 +1,9 @@
 #include "bench/runner.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dispatch/size.h"
 #include "dispatch/status.h"
@@ -59,8 +62,8 @@ static sk_status open_net(struct sk_runner *runner, const char *model, const sk_
   return sk_fail(SK_OUT_OF_MEMORY, "out of memory for a workspace of %zu bytes", runner->info.workspace_bytes);
 }
 
-sk_status sk_runner_open(struct sk_runner *runner, const struct sk_options *options, const char *model,
-                         const sk_weights *weights) {
+static sk_status open_planned(struct sk_runner *runner, const struct sk_options *options, const char *model,
+                              const sk_weights *weights, const sk_plan *plan) {
   const sk_net_options wanted = {.isa = options->isa,
                                  .algorithm = options->algorithm,
                                  .threads = options->threads,
@@ -70,10 +73,21 @@ sk_status sk_runner_open(struct sk_runner *runner, const struct sk_options *opti
                                  .classes = options->classes,
                                  .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5,
                                  .taps = options->layers,
-                                 .tap_count = options->layer_count};
+                                 .tap_count = options->layer_count,
+                                 .plan = plan};
   *runner = (struct sk_runner){.reference = options->reference};
   return runner->reference ? open_reference(runner, model, weights, &wanted)
                            : open_net(runner, model, weights, &wanted);
+}
+
+sk_status sk_runner_open(struct sk_runner *runner, const struct sk_options *options, const char *model,
+                         const sk_weights *weights) {
+  sk_plan *plan = NULL;
+  *runner = (struct sk_runner){0};
+  sk_status status = sk_open_plan(&plan, options);
+  if (!status) status = open_planned(runner, options, model, weights, plan);
+  sk_plan_close(plan);
+  return status;
 }
 
 void sk_runner_close(struct sk_runner *runner) {
@@ -96,5 +110,47 @@ const char *sk_runner_isa(const struct sk_runner *runner) {
 }
 
 const char *sk_algorithm_wanted(const struct sk_options *options) {
+  if (options->plan) return "plan";
   return options->reference ? "reference" : sk_algorithm_name(options->algorithm);
+}
+
+/* ---- Plans ---------------------------------------------------------------------------------------------------- */
+
+sk_status sk_open_plan(sk_plan **plan, const struct sk_options *options) {
+  *plan = NULL;
+  return options->plan ? sk_plan_open(plan, options->plan) : SK_OK;
+}
+
+struct sk_digest_text sk_plan_digest(const sk_plan *plan) {
+  struct sk_digest_text digest = {""};
+  sk_plan_info info;
+  if (!plan) return digest;
+  sk_plan_describe(plan, &info);
+  snprintf(digest.text, sizeof digest.text, "%08" PRIx32, info.digest);
+  return digest;
+}
+
+struct sk_plan_text sk_plan_name(const struct sk_options *options, const sk_plan *plan) {
+  struct sk_plan_text name;
+  if (!plan) {
+    snprintf(name.text, sizeof name.text, "%s", sk_algorithm_wanted(options));
+    return name;
+  }
+  snprintf(name.text, sizeof name.text, "plan %s (%s)", sk_quote(options->plan).text, sk_plan_digest(plan).text);
+  return name;
+}
+
+void sk_plan_tell_differences(const struct sk_options *options, const sk_plan *plan,
+                              const struct sk_plan_conditions *here) {
+  sk_plan_info info;
+  if (!plan) return;
+  sk_plan_describe(plan, &info);
+  const bool is_same_cpu = here->cpu && strcmp(info.cpu, here->cpu) == 0;
+  if (is_same_cpu && info.batch == options->batch && info.threads == here->threads && info.isa == here->isa) return;
+  sk_tell(options,
+          "%s: measured with batch %zu, threads %d, isa %s on %s; this is batch %zu, threads %d, isa %s on %s: other "
+          "algorithms may be faster",
+          sk_quote(options->plan).text, info.batch, info.threads, sk_isa_name(info.isa), sk_quote_short(info.cpu).text,
+          options->batch, here->threads, sk_isa_name(here->isa),
+          here->cpu ? sk_quote_short(here->cpu).text : "an unknown CPU");
 }

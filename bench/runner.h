@@ -4,6 +4,7 @@
 
 #include "bench/options.h"
 #include "resnet/graph.h"
+#include "resnet/text.h"
 
 struct sk_runner {
   size_t in_channels, in_height, in_width, classes;
@@ -30,8 +31,35 @@ sk_status sk_runner_run(struct sk_runner *runner, size_t batch, const float *x, 
 /* Name what runs: "avx512", or "reference". */
 const char *sk_runner_isa(const struct sk_runner *runner);
 
-/* Name the algorithm asked for: "auto", "winograd4", "reference". */
+/* Name the algorithm asked for: "auto", "winograd4", "reference"; "plan" where each layer has its own. */
 const char *sk_algorithm_wanted(const struct sk_options *options);
+
+/* Open the plan that options name; NULL if they name none. Close it whatever the outcome. Errors: as sk_plan_open. */
+sk_status sk_open_plan(sk_plan **plan, const struct sk_options *options);
+
+/* A plan's digest as text, "3f9a12bc"; without a plan, "". */
+struct sk_digest_text {
+  char text[12];
+};
+struct sk_digest_text sk_plan_digest(const sk_plan *plan);
+
+/* What a run goes by: "plan r50.plan (3f9a12bc)"; without a plan, the algorithm wanted. */
+struct sk_plan_text {
+  char text[SK_QUOTED_LIMIT + 32];
+};
+struct sk_plan_text sk_plan_name(const struct sk_options *options, const sk_plan *plan);
+
+/* What a run that is measured takes place in, beside its batch. */
+struct sk_plan_conditions {
+  sk_isa isa;
+  int threads;
+  const char *cpu;
+};
+
+/* Say on stderr in what a run differs from the one that its plan was measured in, if it does. The results are the same
+ * then, but something else may be the fastest. */
+void sk_plan_tell_differences(const struct sk_options *options, const sk_plan *plan,
+                              const struct sk_plan_conditions *here);
 
 /* Open the weights that options name, or draw seeded ones; says on stderr how many values are not finite. */
 sk_status sk_open_weights(sk_weights **weights, const struct sk_options *options, const char *model);

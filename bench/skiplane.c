@@ -10,7 +10,8 @@
 #include "resnet/text.h"
 #include "revision.h" /* made by the Makefile */
 
-#define ENGINE (SK_ACCEPT(THREADS) | SK_ACCEPT(ISA) | SK_ACCEPT(ALGO) | SK_ACCEPT(SIZE) | SK_ACCEPT(RESNET_V1))
+#define ENGINE (SK_ACCEPT(THREADS) | SK_ACCEPT(ISA) | SK_ACCEPT(SIZE) | SK_ACCEPT(RESNET_V1))
+#define ALGORITHM (SK_ACCEPT(ALGO) | SK_ACCEPT(PLAN))
 #define NETWORK (SK_ACCEPT(MODEL) | SK_ACCEPT(WEIGHTS))
 #define PICTURE (SK_ACCEPT(MEAN) | SK_ACCEPT(STD))
 
@@ -34,8 +35,8 @@ static const struct sk_command commands[] = {
      .summary = "Classify JPEG and PNG pictures.",
      .details = "A folder stands for the .jpg, .jpeg and .png files in it, sorted by name.\n"
                 "If one picture is bad, nothing is written.",
-     .accepts = NETWORK | ENGINE | PICTURE | SK_ACCEPT(BATCH) | SK_ACCEPT(TOP) | SK_ACCEPT(LABELS) | SK_ACCEPT(LOGITS) |
-                SK_ACCEPT(JSON),
+     .accepts = NETWORK | ENGINE | ALGORITHM | PICTURE | SK_ACCEPT(BATCH) | SK_ACCEPT(TOP) | SK_ACCEPT(LABELS) |
+                SK_ACCEPT(LOGITS) | SK_ACCEPT(JSON),
      .requires = NETWORK,
      .least_operands = 1,
      .most_operands = SIZE_MAX,
@@ -62,7 +63,7 @@ static const struct sk_command commands[] = {
      .summary = "Write outputs of layers as DIR/NAME.npy, float32 [1][channels][height][width].",
      .details = "Names are torchvision's: conv1, layer1.0.conv2, layer3, avgpool. DIR is made if it is missing.\n"
                 "Words after --layer are layers up to the next option; if no IMAGE stands elsewhere, the last is it.",
-     .accepts = NETWORK | ENGINE | PICTURE | SK_ACCEPT(LAYER) | SK_ACCEPT(OUTPUT),
+     .accepts = NETWORK | ENGINE | ALGORITHM | PICTURE | SK_ACCEPT(LAYER) | SK_ACCEPT(OUTPUT),
      .requires = NETWORK | SK_ACCEPT(LAYER) | SK_ACCEPT(OUTPUT),
      .least_operands = 1,
      .most_operands = 1,
@@ -81,7 +82,7 @@ static const struct sk_command commands[] = {
          "--json and --csv without a file go to stdout, instead of the tables. A file that cannot be written is\n"
          "told before anything is measured.\n"
          "Ctrl-C ends the measurement: what there is by then is printed and written, and the exit status 130.",
-     .accepts = ENGINE | SK_ACCEPT(WEIGHTS) | SK_ACCEPT(BATCH) | SK_ACCEPT(SEED) | SK_ACCEPT(RUNS) |
+     .accepts = ENGINE | ALGORITHM | SK_ACCEPT(WEIGHTS) | SK_ACCEPT(BATCH) | SK_ACCEPT(SEED) | SK_ACCEPT(RUNS) |
                 SK_ACCEPT(DURATION) | SK_ACCEPT(SCENARIO) | SK_ACCEPT(CPUS) | SK_ACCEPT(JSON) | SK_ACCEPT(CSV) |
                 SK_ACCEPT(HTML) | SK_ACCEPT(TRACE) | SK_ACCEPT(SAVE),
      .least_operands = 1,
@@ -93,22 +94,43 @@ static const struct sk_command commands[] = {
                   {"resnet50 -t 1 --duration 60 --save before",
                    "a run with narrow intervals, kept for 'skiplane compare before after'"}},
      .run = sk_command_profile},
+    {.name = "tune",
+     .usage = "M -o FILE [OPTION...]",
+     .summary = "Measure which algorithm is the fastest for each layer of network M here, and write that as a plan.",
+     .details =
+         "Networks of each candidate run in turns, in random order, and every layer is timed where it stands in them.\n"
+         "One takes the place of what 'auto' runs for layers of that shape only if the 95% interval of its ratio\n"
+         "lies below 1. Then the plan as a whole is measured against auto; if it is slower, auto's choice stays.\n"
+         "--plan FILE of classify, layers, profile and compare runs by it, on any ISA, batch and number of threads.\n"
+         "--candidates winograd4,winograd6 and the like choose what is tried.\n"
+         "Ctrl-C ends the measurement: the plan of what there is by then is written, and the exit status 130.",
+     .accepts = ENGINE | SK_ACCEPT(WEIGHTS) | SK_ACCEPT(BATCH) | SK_ACCEPT(SEED) | SK_ACCEPT(RUNS) |
+                SK_ACCEPT(DURATION) | SK_ACCEPT(CPUS) | SK_ACCEPT(JSON) | SK_ACCEPT(OUTPUT) | SK_ACCEPT(CANDIDATES),
+     .requires = SK_ACCEPT(OUTPUT),
+     .least_operands = 1,
+     .most_operands = 1,
+     .operand = "the name of a network",
+     .examples = {{"resnet50 --threads 1 -o r50.plan", "a plan for one CPU, in some 40 seconds"},
+                  {"resnet50 -t 1 --batch 8 --duration 120 -o r50b8.plan", "for batches of 8, with narrower intervals"},
+                  {"resnet50 -t 1 --candidates direct,winograd2,winograd4,winograd6 -o r50w6.plan",
+                   "with F(6,3) as well, which is less accurate"}},
+     .run = sk_command_tune},
     {.name = "compare",
      .usage = "M|FILE.shapes|NAME1 NAME2 [OPTION...]",
      .summary = "Compare backends on network M, layers of it or shapes, or two saved runs: ratios with intervals.",
      .details =
-         "Backends: auto, an ISA, an algorithm, ISA/ALGORITHM (avx2/direct), openblas, and other libraries; --list\n"
-         "tells which there are. The first is the base, of which the others' times are ratios. All run in one\n"
-         "process or pinned beside it, in random order, and their outputs are compared with the reference first.\n"
-         "A verdict needs the 95% interval, a Mann-Whitney U test and --threshold to agree.\n"
+         "Backends: auto, an ISA, an algorithm, ISA/ALGORITHM (avx2/direct), plan (of --plan), openblas, and other\n"
+         "libraries; --list tells which there are. The first is the base, of which the others' times are ratios. All\n"
+         "run in one process or pinned beside it, in random order, and their outputs are compared with the reference\n"
+         "first. A verdict needs the 95% interval, a Mann-Whitney U test and --threshold to agree.\n"
          "FILE.shapes lists convolutions; 'skiplane models --shapes' prints one to start from.\n"
          "NAME1 and NAME2 are runs kept by 'skiplane profile --save NAME': a path, .json may be left out. NAME1 is\n"
          "the base. Runs whose machine, flags or threads differ are refused, and told in what, unless forced.\n"
          "Ctrl-C ends the measurement: what there is by then is printed and written, and the exit status 130.",
-     .accepts = SK_ACCEPT(BACKENDS) | SK_ACCEPT(THREADS) | SK_ACCEPT(ISA) | SK_ACCEPT(SIZE) | SK_ACCEPT(RESNET_V1) |
-                SK_ACCEPT(WEIGHTS) | SK_ACCEPT(BATCH) | SK_ACCEPT(SEED) | SK_ACCEPT(LAYER) | SK_ACCEPT(PER_LAYER) |
-                SK_ACCEPT(RUNS) | SK_ACCEPT(DURATION) | SK_ACCEPT(CPUS) | SK_ACCEPT(THRESHOLD) | SK_ACCEPT(FAIL_OVER) |
-                SK_ACCEPT(FORCE) | SK_ACCEPT(LIST) | SK_ACCEPT(JSON) | SK_ACCEPT(CSV) | SK_ACCEPT(HTML),
+     .accepts = ENGINE | SK_ACCEPT(BACKENDS) | SK_ACCEPT(PLAN) | SK_ACCEPT(WEIGHTS) | SK_ACCEPT(BATCH) |
+                SK_ACCEPT(SEED) | SK_ACCEPT(LAYER) | SK_ACCEPT(PER_LAYER) | SK_ACCEPT(RUNS) | SK_ACCEPT(DURATION) |
+                SK_ACCEPT(CPUS) | SK_ACCEPT(THRESHOLD) | SK_ACCEPT(FAIL_OVER) | SK_ACCEPT(FORCE) | SK_ACCEPT(LIST) |
+                SK_ACCEPT(JSON) | SK_ACCEPT(CSV) | SK_ACCEPT(HTML),
      .least_operands = 0,
      .most_operands = 2,
      .operand = "a network, a file of shapes, or two saved runs",
@@ -201,7 +223,7 @@ static void print_completion(void) {
   printf(
       "    *) case $command in # no value of an option\n"
       "      skiplane|help) values=$commands ;;\n"
-      "      profile|weights) values=$models ;;\n"
+      "      profile|tune|weights) values=$models ;;\n"
       "      compare) values=$models files=('*.json' '*.shapes') ;;\n"
       "      classify|layers) files=('*') ;;\n"
       "    esac\n"

@@ -29,6 +29,7 @@ const char *sk_data_name(enum sk_data data);
 struct sk_random sk_random_start(uint64_t seed, const char *name);
 uint64_t sk_random_next(struct sk_random *random);
 size_t sk_random_below(struct sk_random *random, size_t limit);
+void sk_random_shuffle(struct sk_random *random, size_t *order, size_t count); /* order[]: 0 to count - 1 */
 void sk_random_fill(struct sk_random *random, enum sk_data data, float *values, size_t count);
 
 /* ---- Cases ---- */

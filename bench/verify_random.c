@@ -51,6 +51,15 @@ static float special(uint64_t bits) {
   }
 }
 
+/* Shuffle as Fisher and Yates do. */
+void sk_random_shuffle(struct sk_random *random, size_t *order, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const size_t j = sk_random_below(random, i + 1);
+    order[i] = order[j];
+    order[j] = i;
+  }
+}
+
 void sk_random_fill(struct sk_random *random, enum sk_data data, float *values, size_t count) {
   float (*const draw)(uint64_t) = data == SK_DATA_INTEGERS ? integer : data == SK_DATA_REALS ? real : special;
   for (size_t i = 0; i < count; i++) values[i] = draw(sk_random_next(random));

@@ -173,6 +173,32 @@ SK_API void sk_weights_close(sk_weights *weights);
 /* Number of NaN or infinite values, so that a caller can report them. */
 SK_API size_t sk_weights_nonfinite(const sk_weights *weights);
 
+/* ---- Tuned plans ------------------------------------------------------------------------------------------- */
+
+/* The algorithm of each convolution of one network, as `skiplane tune` measured it on some machine. */
+typedef struct sk_plan sk_plan;
+
+/* Read a plan file: JSON, format "skiplane-plan 1" (docs/benchmarking.md), of at most 16 MiB.
+ * Errors: SK_IO_ERROR, SK_BAD_FORMAT (names the file, the field, what came and what was expected),
+ * SK_OUT_OF_MEMORY. */
+SK_API sk_status sk_plan_open(sk_plan **plan, const char *path);
+SK_API void sk_plan_close(sk_plan *plan);
+
+typedef struct sk_plan_info {
+  const char *model;          /* "resnet50"; the texts are the plan's */
+  size_t in_height, in_width; /* of the network's input */
+  size_t layers;              /* convolutions */
+  uint32_t digest;            /* of the model, the layers and their algorithms: what runs, not what was measured */
+
+  /* What it was measured with. The results of a network depend on none of these. */
+  size_t batch;
+  int threads;
+  sk_isa isa;
+  const char *cpu, *version;
+} sk_plan_info;
+
+SK_API void sk_plan_describe(const sk_plan *plan, sk_plan_info *info);
+
 /* ---- Networks ---------------------------------------------------------------------------------------------- */
 
 typedef struct sk_model_info {
@@ -205,13 +231,16 @@ typedef struct sk_net_options {
   bool softmax;                        /* the outputs are probabilities rather than logits */
   const char *const *taps;             /* names of layers whose outputs sk_net_tap will copy */
   size_t tap_count;
+  const sk_plan *plan; /* the algorithm of every convolution, in place of `algorithm`, which is AUTO then; NULL: none.
+                          Only read while the net is made. Batch, threads and ISA need not be those of the plan. */
 } sk_net_options;
 
 typedef struct sk_net sk_net;
 
 /* Plan a network: choose an algorithm per layer, fold batch norm, pack the weights, plan the memory.
- * Errors: SK_INVALID_ARGUMENT (unknown model, tap or size), SK_BAD_FORMAT (missing, unknown or misshapen tensors),
- * SK_UNSUPPORTED, SK_OUT_OF_MEMORY. */
+ * Errors: SK_INVALID_ARGUMENT (unknown model, tap or size), SK_BAD_FORMAT (missing, unknown or misshapen tensors; a
+ * plan of another model, input or layers, or with an algorithm that does not apply), SK_UNSUPPORTED,
+ * SK_OUT_OF_MEMORY. */
 SK_API sk_status sk_net_create(sk_net **net, const char *model, const sk_weights *weights,
                                const sk_net_options *options);
 SK_API void sk_net_destroy(sk_net *net);

@@ -243,6 +243,30 @@ sk_status sk_graph_fail_unknown(const struct sk_graph *graph, const char *model,
                  sk_quote_short(name).text, model);
 }
 
+struct sk_node_text sk_conv_layer_shape(const sk_layer_info *layer) {
+  struct sk_node_text shape;
+  char groups[32] = "";
+  if (layer->groups > 1) snprintf(groups, sizeof groups, " g%zu", layer->groups);
+  snprintf(shape.text, sizeof shape.text, "%zux%zux%zu -> %zux%zux%zu %zux%zu s%zu%s", layer->in_channels,
+           layer->in_height, layer->in_width, layer->out_channels, layer->out_height, layer->out_width,
+           layer->kernel_height, layer->kernel_width, layer->stride, groups);
+  return shape;
+}
+
+struct sk_node_text sk_conv_node_shape(const struct sk_node *node) {
+  const sk_conv_shape *const conv = &node->conv;
+  return sk_conv_layer_shape(&(sk_layer_info){.in_channels = conv->in_channels,
+                                              .in_height = conv->in_height,
+                                              .in_width = conv->in_width,
+                                              .out_channels = node->channels,
+                                              .out_height = node->height,
+                                              .out_width = node->width,
+                                              .kernel_height = conv->kernel_height,
+                                              .kernel_width = conv->kernel_width,
+                                              .stride = conv->stride_height,
+                                              .groups = conv->groups});
+}
+
 static size_t conv_parameter_shape(const struct sk_node *node, enum sk_parameter parameter, size_t shape[4]) {
   const sk_conv_shape *const conv = &node->conv;
   shape[0] = conv->out_channels;

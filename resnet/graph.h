@@ -92,6 +92,13 @@ size_t sk_node_input_count(enum sk_node_op op);
 /* Name an operator as profiles do: "conv", "batch_norm", "global_average_pool". */
 const char *sk_node_op_name(enum sk_node_op op);
 
+/* A convolution's shape, of a node or of the layer made of it: "64x56x56 -> 64x56x56 3x3 s1 g32". */
+struct sk_node_text {
+  char text[192]; /* six sizes of at most 20 digits, and the window */
+};
+struct sk_node_text sk_conv_node_shape(const struct sk_node *node);
+struct sk_node_text sk_conv_layer_shape(const sk_layer_info *layer);
+
 /* Torch's name of a parameter: "weight", "bias", "running_mean", "running_var". */
 const char *sk_parameter_name(enum sk_parameter parameter);
 

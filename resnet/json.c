@@ -1,5 +1,6 @@
 #include "resnet/json.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ struct scanner {
   size_t length, position;
   size_t depth, values;
   size_t key, key_length; /* the last string at depth 1, to say where a number stands */
+  enum sk_json_numbers numbers;
 };
 
 /* ---- The lexical rules that cJSON does not check ------------------------------------------------------------ */
@@ -81,6 +83,31 @@ static bool is_exact_integer(const char *digits, size_t length) {
   return value < UINT64_C(1) << 53;
 }
 
+static size_t count_digits(const char *text, size_t length) {
+  size_t count = 0;
+  while (count < length && text[count] >= '0' && text[count] <= '9') count++;
+  return count;
+}
+
+/* Pass a part of a number that begins with `mark` and needs digits: *at stays where it is if there is no such part. */
+static bool pass_part(const char *number, size_t length, size_t *at, const char *marks, const char *signs) {
+  if (*at == length || !strchr(marks, number[*at])) return true;
+  ++*at;
+  if (*at < length && strchr(signs, number[*at])) ++*at;
+  const size_t digits = count_digits(number + *at, length - *at);
+  *at += digits;
+  return digits > 0;
+}
+
+/* Tell whether number[length] is -?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?. */
+static bool is_decimal(const char *number, size_t length) {
+  size_t at = number[0] == '-';
+  const size_t digits = count_digits(number + at, length - at);
+  if (digits == 0 || (digits > 1 && number[at] == '0')) return false;
+  at += digits;
+  return pass_part(number, length, &at, ".", "") && pass_part(number, length, &at, "eE", "+-") && at == length;
+}
+
 static bool is_number_byte(char c) { return (c >= '0' && c <= '9') || (c && strchr("+-.eE", c)); }
 
 static sk_status scan_number(struct scanner *scanner) {
@@ -88,10 +115,11 @@ static sk_status scan_number(struct scanner *scanner) {
   size_t length = 0;
   while (scanner->position + length < scanner->length && is_number_byte(number[length])) length++;
   scanner->position += length;
-  if (is_exact_integer(number, length)) return SK_OK;
-  return sk_fail(SK_BAD_FORMAT, "%s: \"%s\": number %.40s is not an integer from 0 to 2^53 - 1",
-                 sk_quote(scanner->source).text, sk_quote_bytes(scanner->text + scanner->key, scanner->key_length).text,
-                 sk_quote_bytes(number, length).text);
+  const bool is_size = scanner->numbers == SK_JSON_SIZES;
+  if (is_size ? is_exact_integer(number, length) : is_decimal(number, length)) return SK_OK;
+  return sk_fail(SK_BAD_FORMAT, "%s: \"%s\": number %.40s is not %s", sk_quote(scanner->source).text,
+                 sk_quote_bytes(scanner->text + scanner->key, scanner->key_length).text,
+                 sk_quote_bytes(number, length).text, is_size ? "an integer from 0 to 2^53 - 1" : "as JSON has them");
 }
 
 /* Brackets and commas bound the depth and the number of values; whether they match is for cJSON to say. */
@@ -120,8 +148,8 @@ static sk_status scan_token(struct scanner *scanner) {
   return scan_punctuation(scanner);
 }
 
-static sk_status check_lexically(const char *source, const char *text, size_t length) {
-  struct scanner scanner = {.source = source, .text = text, .length = length};
+static sk_status check_lexically(const char *source, const char *text, size_t length, enum sk_json_numbers numbers) {
+  struct scanner scanner = {.source = source, .text = text, .length = length, .numbers = numbers};
   while (scanner.position < length) {
     const sk_status status = scan_token(&scanner);
     if (status) return status;
@@ -129,7 +157,7 @@ static sk_status check_lexically(const char *source, const char *text, size_t le
   return SK_OK;
 }
 
-/* ---- Keys ---------------------------------------------------------------------------------------------------- */
+/* ---- Keys and values ----------------------------------------------------------------------------------------- */
 
 static int compare_strings(const void *a, const void *b) {
   return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -154,21 +182,26 @@ static sk_status check_keys_of(const cJSON *object, const char *source) {
   for (size_t i = 1; i < count && !status; i++) {
     if (strcmp(keys[i - 1], keys[i]) != 0) continue;
     status = sk_fail(SK_BAD_FORMAT, "%s: key \"%s\" appears twice in %s%s%s", sk_quote(source).text,
-                     sk_quote(keys[i]).text, object->string ? "\"" : "the header",
+                     sk_quote(keys[i]).text, object->string ? "\"" : "an object",
                      object->string ? sk_quote(object->string).text : "", object->string ? "\"" : "");
   }
   free(keys);
   return status;
 }
 
-/* Recursion is bounded by SK_JSON_MAX_DEPTH. */
-static sk_status check_keys(const cJSON *value, const char *source) {  // NOLINT(misc-no-recursion)
+/* What cJSON could make of each value: numbers beyond double are infinite there. Recursion is bounded by
+ * SK_JSON_MAX_DEPTH. */
+static sk_status check_values(const cJSON *value, const char *source) {  // NOLINT(misc-no-recursion)
+  if (cJSON_IsNumber(value) && !isfinite(value->valuedouble)) {
+    return sk_fail(SK_BAD_FORMAT, "%s: \"%s\": a number that is not finite", sk_quote(source).text,
+                   sk_quote(value->string ? value->string : "").text);
+  }
   if (cJSON_IsObject(value)) {
     const sk_status status = check_keys_of(value, source);
     if (status) return status;
   }
   for (const cJSON *item = value->child; item; item = item->next) {
-    const sk_status status = check_keys(item, source);
+    const sk_status status = check_values(item, source);
     if (status) return status;
   }
   return SK_OK;
@@ -190,12 +223,13 @@ static sk_status parse_copy(cJSON **tree, size_t *end, const char *source, const
   return sk_fail(SK_BAD_FORMAT, "%s: JSON byte %zu: not valid JSON", sk_quote(source).text, *end);
 }
 
-sk_status sk_json_parse(cJSON **tree, size_t *end, const char *source, const char *text, size_t length) {
+sk_status sk_json_parse(cJSON **tree, size_t *end, const char *source, const char *text, size_t length,
+                        enum sk_json_numbers numbers) {
   *tree = NULL;
   *end = 0;
-  sk_status status = check_lexically(source, text, length);
+  sk_status status = check_lexically(source, text, length, numbers);
   if (!status) status = parse_copy(tree, end, source, text, length);
-  if (!status) status = check_keys(*tree, source);
+  if (!status) status = check_values(*tree, source);
   if (status) {
     cJSON_Delete(*tree);
     *tree = NULL;

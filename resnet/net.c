@@ -10,6 +10,7 @@
 #include "resnet/memory_plan.h"
 #include "resnet/net.h"
 #include "resnet/network.h"
+#include "resnet/plan.h"
 #include "resnet/text.h"
 
 enum { MAXIMUM_THREADS = 4096 }; /* OpenMP runtimes abort the process when the system has no more to give */
@@ -96,6 +97,22 @@ static sk_status choose_algorithms(sk_net *net, sk_algorithm wanted) {
   const struct sk_quoted reason = sk_quote(sk_error_message());
   return sk_fail(SK_UNSUPPORTED, "algorithm %s: of use to no layer of this network: %s", sk_algorithm_name(wanted),
                  reason.text);
+}
+
+/* Take each convolution's algorithm from a plan. */
+static sk_status take_planned(sk_net *net, const char *model, const sk_net_options *options) {
+  if (options->algorithm != SK_ALGORITHM_AUTO) {
+    return sk_fail(SK_INVALID_ARGUMENT, "algorithm: %s beside a plan, which has one for each layer; expected auto",
+                   sk_algorithm_name(options->algorithm));
+  }
+  sk_status status = sk_plan_check(options->plan, model, &net->graph);
+  for (size_t i = 0; !status && i < net->schedule.count; i++) {
+    const struct sk_step *const step = &net->schedule.steps[i];
+    net->layers[i].algorithm = SK_ALGORITHM_DIRECT;
+    if (step->op != SK_NODE_CONV) continue;
+    status = sk_plan_find(options->plan, &net->graph.nodes[step->node], &net->layers[i].algorithm);
+  }
+  return status;
 }
 
 /* Whether the input may stay in planes: every reader is a direct convolution that can read them. */
@@ -207,18 +224,18 @@ static sk_status plan_layers(sk_net *net) {
 
 /* ---- Planning: the whole ------------------------------------------------------------------------------------ */
 
-static sk_status make_schedule(sk_net *net, sk_algorithm wanted) {
+static sk_status make_schedule(sk_net *net, const char *model, const sk_net_options *options) {
   const sk_status status = sk_schedule_make(&net->schedule, &net->graph, net->tapped);
   if (status) return status;
   net->layers = calloc(net->schedule.count + 1, sizeof *net->layers);
   if (!net->layers) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu layers", net->schedule.count);
-  return choose_algorithms(net, wanted);
+  return options->plan ? take_planned(net, model, options) : choose_algorithms(net, options->algorithm);
 }
 
 static sk_status plan_net(sk_net *net, const char *model, const sk_net_options *options) {
   sk_status status = choose_engine(net, options);
   if (!status) status = find_taps(net, model, options);
-  if (!status) status = make_schedule(net, options->algorithm);
+  if (!status) status = make_schedule(net, model, options);
   if (!status) {
     status = sk_segments_make(&net->segments, &net->graph, &net->schedule, net->batch, sk_cpu_caches().l3_bytes / 2);
   }

@@ -244,7 +244,7 @@ sk_status sk_weights_parse(sk_weights **weights, const char *source, const void 
   cJSON *tree = NULL;
   size_t end = 0;
   sk_status status = locate_header(&reader, data, length);
-  if (!status) status = sk_json_parse(&tree, &end, source, reader.header, reader.header_length);
+  if (!status) status = sk_json_parse(&tree, &end, source, reader.header, reader.header_length, SK_JSON_SIZES);
   if (!status) status = check_padding(&reader, end);
   if (!status) status = sk_weights_allocate(weights, source, (size_t)cJSON_GetArraySize(tree));
   if (!status) status = read_tensors(&reader, tree, *weights);

@@ -117,7 +117,12 @@ Test(compare, names_of_our_own) {
   cr_expect(contender.backend->isa == SK_ISA_AVX2 && contender.backend->algorithm == SK_ALGORITHM_WINOGRAD6);
   cr_assert_eq(sk_contender_find(&contender, "openblas"), SK_OK);
   cr_expect(contender.backend->isa == SK_ISA_AUTO && contender.backend->algorithm == SK_ALGORITHM_GEMM);
+  cr_assert_eq(sk_contender_find(&contender, "avx2/plan"), SK_OK);
+  cr_expect(contender.own.is_planned && contender.own.isa == SK_ISA_AVX2);
+  cr_assert_eq(sk_contender_find(&contender, "plan"), SK_OK);
+  cr_expect(contender.own.is_planned && contender.own.isa == SK_ISA_AUTO);
   cr_assert_eq(sk_contender_find(&contender, "onednn"), SK_OK);
+  cr_expect_not(contender.backend->is_planned);
   cr_expect_neq(contender.backend, &contender.own);
   cr_expect_eq(sk_contender_find(&contender, "onedn"), SK_INVALID_ARGUMENT);
   cr_expect(strstr(sk_error_message(), "onednn"), "%s", sk_error_message());

@@ -202,7 +202,7 @@ Test(safetensors, refuses_a_key_twice) {
   expect_refused(
       "{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"
       "\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}",
-      0, "key \"a\" appears twice in the header");
+      0, "key \"a\" appears twice in an object");
   expect_refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0],\"shape\":[0]}}", 0,
                  "key \"shape\" appears twice in \"a\"");
   expect_refused("{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", 0, "key \"k\" appears twice in \"__metadata__\"");

@@ -420,6 +420,7 @@ function fillContext() {
   const peaks = (measured.peaks_gflops ?? []).map(rate).join(', ');
   fillConditions([
     ['target', measured.target], ['ISA asked for', measured.isa],
+    ['plan', measured.plan ? planText(measured) : null],
     ['seed', isNumber(measured.seed) ? String(measured.seed) : null],
     ['FMA peak', `${withUnit(rate(measured.peak_gflops), 'GFLOP/s')}${peaks ? `, in turn ${peaks}` : ''}`]
   ]);

@@ -81,6 +81,9 @@ function quantile(sorted, share) {
   return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
 }
 
+/* A file of skiplane tune and the digest of what it runs. */
+const planText = (measured) => `plan ${measured.plan} (${measured.plan_digest})`;
+
 /* ---- Algorithms: a colour and a shape each, so that colour is never alone ------------------------------------- */
 
 const ALGORITHMS = ['direct', 'winograd2', 'winograd4', 'winograd6', 'gemm'];

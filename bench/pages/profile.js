@@ -35,7 +35,7 @@ function fillHead() {
   place('title').textContent = measured.model ?? 'profile';
   place('conditions').append(...listConditions([
     measured.isa, plural(measured.threads, 'thread'), `batch ${measured.batch}`,
-    `input ${measured.in_height}×${measured.in_width}`, `algorithm ${measured.algorithm}`, plural(measured.runs, 'run'),
+    `input ${measured.in_height}×${measured.in_width}`, measured.plan ? planText(measured) : `algorithm ${measured.algorithm}`, plural(measured.runs, 'run'),
     day(measured.date)
   ]));
   place('warnings').append(...warnings().filter(Boolean));
