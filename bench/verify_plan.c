@@ -16,11 +16,14 @@ enum { WITH_BIAS = 1, WITH_RESIDUAL = 2, WITH_RELU = 4, VARIANTS = 8 };
 #define DATA (SK_DATA_REALS + 1)
 
 /* The ways of Winograd through a layer (dispatch/conv_winograd.c). Which one it takes depends on the caches, so a case
- * assumes some for each: none hold a block of tiles together, and of half a megabyte apart wins where there are tiles
- * enough. */
+ * assumes some for each: of one kilobyte, which holds no block of tiles, so that they go together; of half a megabyte,
+ * with which they go apart where there are enough of them. */
 enum way { WAY_OF_MACHINE, WAY_TOGETHER, WAY_APART, WAYS };
 static const char *const way_names[WAYS] = {"", ", tiles together", ", tiles apart"};
-static const struct sk_cpu_caches way_caches[WAYS] = {{0, 0}, {1024, 1024}, {32 * 1024, 512 * 1024}};
+static const struct sk_cpu_caches way_caches[WAYS] = {
+    [WAY_TOGETHER] = {.l2_bytes = 1024},
+    [WAY_APART] = {.l2_bytes = 512 * 1024},
+};
 
 /* One shape, its data and what must come of them, made once and shared by all algorithms and ISAs. */
 struct fixture {
