@@ -6,13 +6,15 @@
 #include "dispatch/isa.h"
 #include "dispatch/status.h"
 
-enum { MOST_POINTS = 64 };
+enum { MOST_POINTS = 81 };
 
 /* The layer's input or output, and how it is cut into tiles. */
 struct subject {
   const struct sk_kernel_table *kernels;
   struct sk_tensor t;
-  size_t m, down, across;
+  size_t m, stride;
+  size_t alpha; /* inputs, and points, per side of a tile */
+  size_t down, across;
 };
 
 static size_t outputs_per_side(sk_algorithm algorithm) {
@@ -20,9 +22,9 @@ static size_t outputs_per_side(sk_algorithm algorithm) {
 }
 
 static double count_bytes(const struct subject *subject, size_t batch) {
-  const size_t alpha = subject->m + 2;
   const size_t planes = batch * sk_tensor_planes(&subject->t);
-  const size_t floats_of_tiles = subject->down * subject->across * alpha * alpha * SK_BLOCK;
+  const size_t points = subject->alpha * subject->alpha;
+  const size_t floats_of_tiles = subject->down * subject->across * points * SK_BLOCK;
   const size_t floats_of_plane = subject->t.height * subject->t.width * SK_BLOCK;
   return (double)(planes * (floats_of_tiles + floats_of_plane) * sizeof(float));
 }
@@ -36,6 +38,8 @@ static sk_status make_subject(const struct sk_case *c, struct subject *subject, 
   if (!status) status = sk_kernels_choose(c->isa, &subject->kernels);
   if (status) return status;
   subject->m = outputs_per_side(c->algorithm);
+  subject->stride = s->stride_height;
+  subject->alpha = subject->stride == 2 ? 2 * subject->m + 1 : subject->m + 2;
   subject->down = sk_size_divide_up(out_height, subject->m);
   subject->across = sk_size_divide_up(out_width, subject->m);
   subject->t = is_input ? (struct sk_tensor){.channels = s->in_channels,
@@ -72,22 +76,28 @@ static sk_status prepare_input(const struct sk_case *c, void **prepared, struct 
 
 static sk_winograd_input_fn *input_kernel(const struct subject *subject) {
   const struct sk_kernel_table *k = subject->kernels;
-  return subject->m == 2 ? k->winograd_input_f2k3 : subject->m == 4 ? k->winograd_input_f4k3 : k->winograd_input_f6k3;
+  switch (subject->alpha) {
+    case 4: return k->winograd_input_f2k3;
+    case 5: return k->winograd_input_f2k3s2;
+    case 6: return k->winograd_input_f4k3;
+    case 8: return k->winograd_input_f6k3;
+    default: return k->winograd_input_f4k3s2;
+  }
 }
 
 /* Transform the tiles of one plane, whose first tap is at `x`. */
 static void transform_input(const struct subject *subject, const sk_conv_shape *s, const float *x) {
   _Alignas(SK_ALIGNMENT) float v[MOST_POINTS * SK_BLOCK];
-  const size_t alpha = subject->m + 2;
+  const size_t step = subject->m * subject->stride;
   const size_t row = sk_tensor_row(&subject->t);
   for (size_t i = 0; i < subject->down * subject->across; i++) {
-    const size_t top = i / subject->across * subject->m;
-    const size_t left = i % subject->across * subject->m;
+    const size_t top = i / subject->across * step;
+    const size_t left = i % subject->across * step;
     const struct sk_winograd_input_args args = {
         .x = x + top * row + left * SK_BLOCK,
         .x_row = row,
-        .rows = sk_size_min(alpha, s->in_height + s->pad_top + s->pad_bottom - top),
-        .columns = sk_size_min(alpha, s->in_width + s->pad_left + s->pad_right - left),
+        .rows = sk_size_min(subject->alpha, s->in_height + s->pad_top + s->pad_bottom - top),
+        .columns = sk_size_min(subject->alpha, s->in_width + s->pad_left + s->pad_right - left),
         .v = v,
         .v_point = SK_BLOCK,
     };
@@ -113,9 +123,13 @@ static sk_status prepare_output(const struct sk_case *c, void **prepared, struct
 
 static sk_winograd_output_fn *output_kernel(const struct subject *subject) {
   const struct sk_kernel_table *k = subject->kernels;
-  return subject->m == 2   ? k->winograd_output_f2k3
-         : subject->m == 4 ? k->winograd_output_f4k3
-                           : k->winograd_output_f6k3;
+  switch (subject->alpha) {
+    case 4: return k->winograd_output_f2k3;
+    case 5: return k->winograd_output_f2k3s2;
+    case 6: return k->winograd_output_f4k3;
+    case 8: return k->winograd_output_f6k3;
+    default: return k->winograd_output_f4k3s2;
+  }
 }
 
 static void transform_output(const struct subject *subject, float *y) {
@@ -170,10 +184,11 @@ static sk_status add_shape(struct sk_suite *suite, const struct sk_named_shape *
   for (int a = SK_ALGORITHM_WINOGRAD2; !status && a <= SK_ALGORITHM_WINOGRAD6; a++) {
     if (sk_conv_choose(&shape->shape, (sk_algorithm)a, &c.algorithm)) continue;
     const size_t m = outputs_per_side(c.algorithm);
+    const char *const stride = shape->shape.stride_height == 2 ? "s2" : "";
     c.family = &input_family;
-    status = sk_suite_add(suite, &c, "winograd_input_f%zuk3/%s", m, shape->name);
+    status = sk_suite_add(suite, &c, "winograd_input_f%zuk3%s/%s", m, stride, shape->name);
     c.family = &output_family;
-    if (!status) status = sk_suite_add(suite, &c, "winograd_output_f%zuk3/%s", m, shape->name);
+    if (!status) status = sk_suite_add(suite, &c, "winograd_output_f%zuk3%s/%s", m, stride, shape->name);
   }
   return status;
 }

@@ -36,6 +36,7 @@ double sk_executed_macs(const sk_layer_info *layer) {
   const double direct = (double)layer->macs;
   if (m == 0 || layer->macs == 0) return direct;
   const size_t tiles = sk_size_divide_up(layer->out_height, m) * sk_size_divide_up(layer->out_width, m);
-  const double products = (double)tiles * (double)((m + 2) * (m + 2));
+  const size_t side = layer->stride == 2 ? 2 * m + 1 : m + 2;
+  const double products = (double)tiles * (double)(side * side);
   return direct * products / (9 * (double)layer->out_height * (double)layer->out_width);
 }

@@ -82,7 +82,8 @@ static double impulse_response(const struct algebra_case *c, const struct sizes 
 static double *impulse_magnitude(struct sk_verify *v, const struct algebra_case *c, const struct sizes *z,
                                  const float *x, const float *weights) {
   sk_reference_winograd winograd;
-  if (tile_side(c->algorithm) == 1 || !sk_winograd_exact(tile_side(c->algorithm), &winograd)) return NULL;
+  const size_t m = tile_side(c->algorithm);
+  if (m == 1 || !sk_winograd_exact(m, c->shape.stride_height, &winograd)) return NULL;
   double *magnitude = sk_verify_scratch(v, z->out_floats * sizeof *magnitude);
   double *real_x = sk_verify_scratch(v, z->in_floats * sizeof *real_x);
   double *real_weights = sk_verify_scratch(v, z->weight_floats * sizeof *real_weights);
@@ -103,7 +104,8 @@ static void check_impulse(struct sk_verify *v, const struct algebra_case *c, con
   x[position] = 1;
   sk_verify_at(v, "impulse at x[%zu][%zu][%zu][%zu]", in.image, in.channel, in.row, in.column);
   const double *magnitude = impulse_magnitude(v, c, &z, x, weights);
-  const size_t roundings = 2 * sk_winograd_transform_roundings(tile_side(c->algorithm)) + 2 + s->in_channels;
+  const size_t transforms = 2 * sk_winograd_transform_roundings(tile_side(c->algorithm), s->stride_height);
+  const size_t roundings = transforms + 2 + s->in_channels;
   const float *y = convolve(v, c, x, weights);
   for (size_t at = 0; at < z.out_floats && !sk_verify_failed(v); at++) {
     const size_t out_plane = at / z.out_width / z.out_height;
@@ -230,6 +232,7 @@ void sk_verify_conv_algebra(struct sk_verify *v) {
       {"k3x3-asymmetric", {2, 5, 19, 20, 33, 3, 3, 1, 1, 1, 1, 0, 2, 2, 1, 1}},
       {"k7x7-stride2", {1, 3, 29, 31, 20, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3, 1}},
       {"k1x1-stride2", {2, 33, 9, 8, 17, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0, 1}},
+      {"k3x3-stride2", {2, 20, 29, 31, 18, 3, 3, 2, 2, 1, 1, 1, 0, 0, 1, 1}},
       {"k3x3-dilation2", {1, 17, 16, 15, 16, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2, 1}},
       {"k3x3-groups3", {1, 9, 12, 13, 12, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 3}},
       {"k3x3-depthwise", {1, 19, 12, 13, 19, 3, 3, 2, 1, 1, 1, 1, 1, 1, 1, 19}},

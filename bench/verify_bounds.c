@@ -68,27 +68,33 @@ float sk_exact_fma(float a, float b, float c) { return fmaf(a, b, c); }
 
 /* ---- Winograd ---- */
 
-static const double *kernel_points(size_t m) {
+/* F(m,3) takes m + 1 finite points; with stride 2 it takes F(m,2)'s m. */
+static size_t point_count(size_t m, size_t stride) { return stride == 2 ? m : m + 1; }
+
+static const double *kernel_points(size_t m, size_t stride) {
   static const double f2k3[] = {0, SK_F2K3_A, -SK_F2K3_A};
   static const double f4k3[] = {0, SK_F4K3_A, -SK_F4K3_A, SK_F4K3_B, -SK_F4K3_B};
   static const double f6k3[] = {0, SK_F6K3_A, -SK_F6K3_A, SK_F6K3_B, -SK_F6K3_B, SK_F6K3_C, -SK_F6K3_C};
+  static const double f2k3s2[] = {SK_F2K3S2_A, -SK_F2K3S2_A};
+  static const double f4k3s2[] = {SK_F4K3S2_A, -SK_F4K3S2_A, SK_F4K3S2_B, -SK_F4K3S2_B};
+  if (stride == 2) return m == 2 ? f2k3s2 : f4k3s2;
   return m == 2 ? f2k3 : m == 4 ? f4k3 : f6k3;
 }
 
-static bool same_points(const sk_reference_winograd_points *set, size_t m) {
-  const double *points = kernel_points(m);
-  if (set->outputs != m || set->taps != 3) return false;
-  for (size_t i = 0; i < m + 1; i++) {
+static bool same_points(const sk_reference_winograd_points *set, size_t m, size_t stride) {
+  const double *points = kernel_points(m, stride);
+  if (set->outputs != m || set->taps != 3 || set->stride != stride) return false;
+  for (size_t i = 0; i < point_count(m, stride); i++) {
     if (fabs(sk_reference_rational_to_double(set->points[i]) - points[i]) > 1e-15) return false;
   }
   return true;
 }
 
-bool sk_winograd_exact(size_t m, sk_reference_winograd *winograd) {
+bool sk_winograd_exact(size_t m, size_t stride, sk_reference_winograd *winograd) {
   for (size_t i = 0; i < sk_reference_winograd_point_set_count; i++) {
     const sk_reference_winograd_points *set = &sk_reference_winograd_point_sets[i];
-    if (!same_points(set, m)) continue;
-    *winograd = sk_reference_winograd_derive(set->outputs, set->taps, set->points);
+    if (!same_points(set, m, stride)) continue;
+    *winograd = sk_reference_winograd_derive_set(set);
     return sk_reference_winograd_is_exact(winograd);
   }
   return false;
@@ -118,9 +124,15 @@ sk_reference_winograd sk_winograd_absolute(const sk_reference_winograd *winograd
  *   F(4,3), alpha 6   input: constant, sum, constant, product, sum              output: sum, constant, product, sum
  *   F(6,3), alpha 8   input: constant, sum, sum, constant, product, sum         output: sum, constant, product, 3 sums
  *
- * where "constant" is the rounding of a coefficient to float. None exceeds alpha; two dimensions are two passes.
+ * where "constant" is the rounding of a coefficient to float. None exceeds alpha; two dimensions are two passes. With
+ * stride 2, where a multiply-add is one rounding and odd elements are copied by the input transform,
+ *
+ *   F(2,3), alpha 5   input: constant, multiply-add                         output: sum, constant, multiply-add, sum
+ *   F(4,3), alpha 9   input: constant, multiply-add, twice over             output: sum, constant, 2 multiply-adds
+ *
+ * so that 4 will do for both; F(4,3)'s last even value is 3 (constant and 2 multiply-adds) and its first output 3 sums.
  */
-size_t sk_winograd_transform_roundings(size_t m) { return 2 * (m + 2); }
+size_t sk_winograd_transform_roundings(size_t m, size_t stride) { return 2 * (stride == 2 ? 4 : m + 2); }
 
 enum { MAX_POINTS = SK_REFERENCE_WINOGRAD_MAX_ALPHA * SK_REFERENCE_WINOGRAD_MAX_ALPHA };
 
@@ -144,7 +156,7 @@ static double *transform_kernels(const sk_reference_winograd *absolute, const sk
   return u;
 }
 
-/* |B^T| |d| |B| of every channel of one tile: [in_channels][MAX_POINTS]. */
+/* |B^T| |d| |B| of every channel of the tile whose first input is (row, column): [in_channels][MAX_POINTS]. */
 static void transform_tile(const sk_reference_winograd *absolute, const sk_conv_shape *s, const double *image,
                            size_t row, size_t column, double *v) {
   const size_t alpha = absolute->alpha;
@@ -196,7 +208,7 @@ void sk_winograd_magnitude(const sk_reference_winograd *winograd, const sk_conv_
     const double *image = x + n * s->in_channels * s->in_height * s->in_width;
     for (size_t row = 0; row < height; row += winograd->outputs) {
       for (size_t column = 0; column < width; column += winograd->outputs) {
-        transform_tile(&absolute, s, image, row, column, v);
+        transform_tile(&absolute, s, image, row * winograd->stride, column * winograd->stride, v);
         tile_magnitudes(&absolute, s, u, v, row, column, magnitude + n * s->out_channels * height * width);
       }
     }

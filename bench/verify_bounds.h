@@ -31,8 +31,8 @@ void sk_chain_compute(size_t terms, const float *x, bool per_lane, const float *
 /* a*b + c rounded once, on any machine. */
 float sk_exact_fma(float a, float b, float c);
 
-/* Find the exact matrices of F(m,3) at the kernels' points. False if reference/ has no such set of points. */
-bool sk_winograd_exact(size_t m, sk_reference_winograd *winograd);
+/* Find the exact matrices of F(m,3) at the kernels' points for a stride. False if reference/ has no such set. */
+bool sk_winograd_exact(size_t m, size_t stride, sk_reference_winograd *winograd);
 
 /* The same with every entry replaced by its absolute value, which bounds are computed with. */
 sk_reference_winograd sk_winograd_absolute(const sk_reference_winograd *winograd);
@@ -42,6 +42,6 @@ void sk_winograd_magnitude(const sk_reference_winograd *winograd, const sk_conv_
                            const double *weights, double *magnitude);
 
 /* Roundings that a term can meet on its way through one transform of F(m,3), down the columns and along the rows. */
-size_t sk_winograd_transform_roundings(size_t m);
+size_t sk_winograd_transform_roundings(size_t m, size_t stride);
 
 #endif

@@ -1,4 +1,5 @@
-/* Cases for convolution plans: every algorithm over the layers of the networks and over awkward shapes. */
+/* Cases for convolution plans: every algorithm over the layers of the networks and over awkward shapes, Winograd both
+ * ways through its tiles. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +7,7 @@
 #include "bench/shapes.h"
 #include "bench/verify_bounds.h"
 #include "bench/verify_internal.h"
-#include "dispatch/conv.h"
+#include "dispatch/conv_internal.h"
 #include "dispatch/size.h"
 #include "reference/reference.h"
 
@@ -14,12 +15,23 @@
 enum { WITH_BIAS = 1, WITH_RESIDUAL = 2, WITH_RELU = 4, VARIANTS = 8 };
 #define DATA (SK_DATA_REALS + 1)
 
+/* The ways of Winograd through a layer (dispatch/conv_winograd.c). Which one it takes depends on the caches, so a case
+ * assumes some for each: of one kilobyte, which holds no block of tiles, so that they go together; of half a megabyte,
+ * with which they go apart where there are enough of them. */
+enum way { WAY_OF_MACHINE, WAY_TOGETHER, WAY_APART, WAYS };
+static const char *const way_names[WAYS] = {"", ", tiles together", ", tiles apart"};
+static const struct sk_cpu_caches way_caches[WAYS] = {
+    [WAY_TOGETHER] = {.l2_bytes = 1024},
+    [WAY_APART] = {.l2_bytes = 512 * 1024},
+};
+
 /* One shape, its data and what must come of them, made once and shared by all algorithms and ISAs. */
 struct fixture {
   char name[120];
   sk_conv_shape shape;
   size_t out_height, out_width;
   size_t in_floats, weight_floats, out_floats, terms;
+  bool in_blocks[WAYS]; /* whether tensors of this shape must be done so, in blocks that do not divide the tiles */
   bool ready;
   float *x[DATA], *weights[DATA], *bias[DATA], *residual[DATA];
   double *exact[DATA], *magnitude[DATA]; /* of the convolution without its epilogue */
@@ -61,10 +73,11 @@ static void repeat_first_image(float *images, size_t batch, size_t floats) {
   if (batch > 1) memcpy(images + floats - floats / batch, images, floats / batch * sizeof *images);
 }
 
+/* F(6,3) has no points for stride 2, nor does it apply. */
 static void fill_winograd_magnitudes(struct fixture *f, const double *x, const double *weights) {
   for (size_t m = 2; m <= 6; m += 2) {
     sk_reference_winograd winograd;
-    if (!sk_winograd_exact(m, &winograd)) continue;
+    if (!sk_winograd_exact(m, f->shape.stride_height, &winograd)) continue;
     f->winograd_magnitude[m] = allocate(f->out_floats, sizeof(double));
     sk_winograd_magnitude(&winograd, &f->shape, x, weights, f->winograd_magnitude[m]);
   }
@@ -133,6 +146,7 @@ struct run {
   enum sk_data data;
   unsigned variant;
   enum sk_guard_side side;
+  enum way way;
 };
 
 static struct run make_run(struct fixture *f, sk_isa isa, sk_algorithm algorithm, int threads, enum sk_data data,
@@ -149,7 +163,7 @@ static struct run make_run(struct fixture *f, sk_isa isa, sk_algorithm algorithm
 }
 
 static void announce(struct sk_verify *v, const struct run *r, const char *call) {
-  sk_verify_at(v, "%s, %s, %d threads%s%s%s, %s", call, sk_data_name(r->data), r->options.threads,
+  sk_verify_at(v, "%s, %s, %d threads%s%s%s%s, %s", call, sk_data_name(r->data), r->options.threads, way_names[r->way],
                r->variant & WITH_BIAS ? ", bias" : "", r->variant & WITH_RESIDUAL ? ", residual" : "",
                r->variant & WITH_RELU ? ", relu" : "", sk_guard_side_name(r->side));
 }
@@ -188,12 +202,13 @@ static const float *generic_bits(struct sk_verify *v, const struct run *r) {
  */
 static struct sk_expected expect(const struct run *r, const float *bits, size_t at) {
   const struct fixture *f = r->fixture;
-  const size_t m = sk_winograd_outputs(r->options.algorithm);
+  const size_t m = sk_winograd_outputs(r->options.algorithm), stride = f->shape.stride_height;
   const size_t channel = at / (f->out_height * f->out_width) % f->shape.out_channels;
   const double bias = r->variant & WITH_BIAS ? (double)f->bias[r->data][channel] : 0;
   const double residual = r->variant & WITH_RESIDUAL ? (double)f->residual[r->data][at] : 0;
   const double magnitude = (m ? f->winograd_magnitude[m] : f->magnitude[r->data])[at] + fabs(bias) + fabs(residual);
-  const size_t roundings = m ? 2 * sk_winograd_transform_roundings(m) + 2 + f->shape.in_channels + 2 : f->terms + 2;
+  const size_t roundings =
+      m ? 2 * sk_winograd_transform_roundings(m, stride) + 2 + f->shape.in_channels + 2 : f->terms + 2;
   struct sk_expected e = {.exactly = bits != NULL,
                           .bits = bits ? bits[at] : 0,
                           .exact = f->exact[r->data][at] + bias + residual,
@@ -219,11 +234,17 @@ static void check_outputs(struct sk_verify *v, const struct run *r, size_t batch
   }
 }
 
-static bool create_plan(struct sk_verify *v, const struct run *r, enum sk_layout layout, bool tensors) {
+static sk_status plan_tensors(struct sk_verify *v, const struct run *r, enum sk_layout layout) {
   const struct fixture *f = r->fixture;
   const float *weights = f->weights[r->data], *bias = run_bias(r);
-  const sk_status status = tensors ? sk_conv_plan(&v->plan, &f->shape, weights, bias, &r->options, layout, NULL)
-                                   : sk_conv_create(&v->plan, &f->shape, weights, bias, &r->options);
+  if (r->way == WAY_OF_MACHINE) return sk_conv_plan(&v->plan, &f->shape, weights, bias, &r->options, layout, NULL);
+  return sk_conv_plan_for_caches(&v->plan, &f->shape, weights, bias, &r->options, layout, &way_caches[r->way]);
+}
+
+static bool create_plan(struct sk_verify *v, const struct run *r, enum sk_layout layout, bool tensors) {
+  const struct fixture *f = r->fixture;
+  const sk_status status = tensors ? plan_tensors(v, r, layout)
+                                   : sk_conv_create(&v->plan, &f->shape, f->weights[r->data], run_bias(r), &r->options);
   if (status) {
     sk_verify_fail(v, "making the plan: %s", sk_error_message());
   } else if (sk_conv_isa(v->plan) != r->options.isa || sk_conv_algorithm(v->plan) != r->options.algorithm) {
@@ -330,6 +351,21 @@ static void check_output_tensor(struct sk_verify *v, const struct run *r, const 
   }
 }
 
+/* See that a run goes the way it is to cover: a rule of dispatch/ that changes must not leave one of them unseen. */
+static bool check_way(struct sk_verify *v, const struct run *r, size_t batch) {
+  const struct fixture *f = r->fixture;
+  const size_t m = sk_winograd_outputs(r->options.algorithm);
+  if (r->way == WAY_OF_MACHINE || (!f->in_blocks[r->way] && r->way == WAY_APART)) return true;
+  const size_t tiles = batch * sk_size_divide_up(f->out_height, m) * sk_size_divide_up(f->out_width, m);
+  const size_t block = v->plan->tile_block;
+  if (v->plan->tiles_apart != (r->way == WAY_APART)) {
+    sk_verify_fail(v, "the plan goes through %zu tiles the other way", tiles);
+  } else if (f->in_blocks[r->way] && (tiles < block || tiles % block == 0)) {
+    sk_verify_fail(v, "%zu tiles in blocks of %zu: the last block was to be a smaller one of several", tiles, block);
+  }
+  return !sk_verify_failed(v);
+}
+
 /* Fewer images than planned, and halos that are no larger than they must be, or are. */
 static void run_tensors(struct sk_verify *v, const struct run *r, enum sk_layout layout) {
   const struct fixture *f = r->fixture;
@@ -337,7 +373,7 @@ static void run_tensors(struct sk_verify *v, const struct run *r, enum sk_layout
   const size_t mark = v->scratch_count, batch = s->batch > 1 ? s->batch - 1 : 1, extra = r->side == SK_GUARD_AFTER;
   const bool in_place = (r->variant + r->data) % 2 == 1;
   announce(v, r, layout == SK_LAYOUT_NCHW ? "sk_conv_run_tensor, planar" : "sk_conv_run_tensor");
-  if (!create_plan(v, r, layout, true)) return;
+  if (!create_plan(v, r, layout, true) || !check_way(v, r, batch)) return;
   struct sk_tensor x = {NULL, layout, s->in_channels, s->in_height, s->in_width, sk_conv_halo(s) + extra};
   struct sk_tensor y = {NULL, SK_LAYOUT_NCHW16C, s->out_channels, f->out_height, f->out_width, 1 + extra};
   struct sk_tensor residual = y;
@@ -362,6 +398,15 @@ static void run_tensors(struct sk_verify *v, const struct run *r, enum sk_layout
 
 /* ---- Cases ---- */
 
+/* Tensors, as this machine would do them, or both ways for Winograd. */
+static void run_ways(struct sk_verify *v, const struct run *r) {
+  const bool ways = sk_winograd_outputs(r->options.algorithm) != 0;
+  struct run run = *r;
+  for (run.way = ways ? WAY_TOGETHER : WAY_OF_MACHINE; run.way < (ways ? WAYS : WAY_TOGETHER); run.way++) {
+    if (!sk_verify_failed(v)) run_tensors(v, &run, SK_LAYOUT_NCHW16C);
+  }
+}
+
 /* Two threads must give the bits of one, which the generic kernels gave. By default they run once in a case, and for
  * gemm only with batches, where the BLAS's threads and OpenMP's wait for each other far longer than they work. */
 static void run_variant(struct sk_verify *v, const struct plan_case *c, enum sk_data data, unsigned variant) {
@@ -370,7 +415,7 @@ static void run_variant(struct sk_verify *v, const struct plan_case *c, enum sk_
   for (int threads = 1; threads <= (twice ? 2 : 1) && !sk_verify_failed(v); threads++) {
     struct run r = make_run(c->fixture, v->kernels->isa, c->algorithm, threads, data, variant);
     run_plain(v, &r);
-    if (!sk_verify_failed(v)) run_tensors(v, &r, SK_LAYOUT_NCHW16C);
+    run_ways(v, &r);
     const bool planar = c->algorithm == SK_ALGORITHM_DIRECT && sk_conv_takes_planar(&c->fixture->shape);
     if (planar && !sk_verify_failed(v)) run_tensors(v, &r, SK_LAYOUT_NCHW);
   }
@@ -461,6 +506,34 @@ static const sk_conv_shape awkward_shapes[] = {
     {1, 128, 12, 12, 128, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {1, 16, 30, 62, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
 };
 
+/*
+ * Convolutions of stride 2 that Winograd does: outputs of one tile, and of tiles that are partial down, across or both;
+ * even and odd inputs; no padding, padding of 1, of 2, and another on each side; channels beyond one block and two.
+ */
+static const sk_conv_shape strided_shapes[] = {
+    {1, 17, 3, 3, 17, 3, 3, 2, 2, 1, 1, 0, 0, 0, 0, 1},   /* one output */
+    {2, 20, 8, 7, 17, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1},   /* 4x4: one tile of F(4,3) */
+    {3, 33, 10, 13, 40, 3, 3, 2, 2, 1, 1, 1, 0, 1, 1, 1}, /* 5x7, nothing below */
+    {2, 24, 19, 18, 31, 3, 3, 2, 2, 1, 1, 0, 0, 0, 1, 1}, /* 9x9 */
+    {1, 40, 29, 28, 40, 3, 3, 2, 2, 1, 1, 0, 0, 1, 0, 1}, /* 14x14 */
+    {1, 18, 6, 5, 20, 3, 3, 2, 2, 1, 1, 2, 1, 0, 2, 1},   /* 4x3 */
+    {1, 24, 1, 37, 17, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1},  /* 1x19 */
+    {1, 17, 38, 2, 18, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1},  /* 19x1 */
+    {1, 5, 12, 12, 3, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1},   /* 6x6, one padded row and column that no tap reads */
+};
+
+/* Shapes of many tiles, for either stride: those of a batch go apart in several blocks, those of large images of few
+ * channels together in several, the last one a smaller one for every m and any number of threads. */
+static const struct {
+  sk_conv_shape shape;
+  enum way way;
+} tiled_shapes[] = {
+    {{5, 17, 13, 13, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, WAY_APART},
+    {{5, 17, 17, 27, 24, 3, 3, 2, 2, 1, 1, 1, 1, 0, 0, 1}, WAY_APART},
+    {{1, 3, 97, 97, 33, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, WAY_TOGETHER},
+    {{1, 3, 131, 132, 33, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1}, WAY_TOGETHER},
+};
+
 static void name_shape(struct fixture *f) {
   const sk_conv_shape *s = &f->shape;
   snprintf(f->name, sizeof f->name, "n%zu-c%zu-%zux%zu-o%zu-k%zux%zu-s%zux%zu-d%zux%zu-p%zu-%zu-%zu-%zu-g%zu", s->batch,
@@ -505,14 +578,33 @@ static void run_networks(struct sk_verify *v, const struct sk_shapes *shapes) {
   sk_shapes_free(&done);
 }
 
+static void run_shapes(struct sk_verify *v, const sk_conv_shape *shapes, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    struct fixture fixture = {.shape = shapes[i]};
+    name_shape(&fixture);
+    run_algorithms(v, &fixture);
+  }
+}
+
+/* The tiles are Winograd's alone. */
+static void run_tiled_shapes(struct sk_verify *v) {
+  for (size_t i = 0; i < sizeof tiled_shapes / sizeof tiled_shapes[0]; i++) {
+    struct fixture fixture = {.shape = tiled_shapes[i].shape};
+    fixture.in_blocks[tiled_shapes[i].way] = true;
+    name_shape(&fixture);
+    for (size_t a = 0; a < ALGORITHMS; a++) {
+      if (sk_winograd_outputs(algorithms[a])) run_shape(v, algorithms[a], &fixture);
+    }
+    free_fixture(&fixture);
+  }
+}
+
 void sk_verify_conv_plans(struct sk_verify *v) {
   struct sk_shapes shapes = {0};
   require(sk_shapes_of_networks(&shapes));
   run_networks(v, &shapes);
   sk_shapes_free(&shapes);
-  for (size_t i = 0; i < sizeof awkward_shapes / sizeof awkward_shapes[0]; i++) {
-    struct fixture fixture = {.shape = awkward_shapes[i]};
-    name_shape(&fixture);
-    run_algorithms(v, &fixture);
-  }
+  run_shapes(v, awkward_shapes, sizeof awkward_shapes / sizeof awkward_shapes[0]);
+  run_shapes(v, strided_shapes, sizeof strided_shapes / sizeof strided_shapes[0]);
+  run_tiled_shapes(v);
 }

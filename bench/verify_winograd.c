@@ -9,7 +9,7 @@
 enum { MAX_ALPHA = SK_REFERENCE_WINOGRAD_MAX_ALPHA, MAX_POINTS = MAX_ALPHA * MAX_ALPHA };
 
 struct winograd_case {
-  size_t m;
+  size_t m, stride;
   size_t rows, columns; /* of the tile that exist */
   sk_reference_winograd exact, absolute;
 };
@@ -25,8 +25,9 @@ static bool has_few_bits(const sk_reference_winograd_matrix matrix) {
 
 /* ---- Input transform ---- */
 
-static sk_winograd_input_fn *input_kernel(const struct sk_kernel_table *k, size_t m) {
-  return m == 2 ? k->winograd_input_f2k3 : m == 4 ? k->winograd_input_f4k3 : k->winograd_input_f6k3;
+static sk_winograd_input_fn *input_kernel(const struct sk_kernel_table *k, const struct winograd_case *c) {
+  if (c->stride == 2) return c->m == 2 ? k->winograd_input_f2k3s2 : k->winograd_input_f4k3s2;
+  return c->m == 2 ? k->winograd_input_f2k3 : c->m == 4 ? k->winograd_input_f4k3 : k->winograd_input_f6k3;
 }
 
 struct input_model {
@@ -50,7 +51,7 @@ static void input_exact(const sk_reference_winograd *winograd, const struct inpu
 
 static void make_input_model(struct sk_verify *v, const struct winograd_case *c, enum sk_data data,
                              struct input_model *model) {
-  const size_t alpha = c->m + 2;
+  const size_t alpha = c->exact.alpha;
   *model = (struct input_model){.c = c, .data = data};
   for (size_t p = 0; p < alpha * alpha; p++) {
     if (p / alpha < c->rows && p % alpha < c->columns) sk_random_fill(&v->random, data, model->x[p], SK_BLOCK);
@@ -61,7 +62,7 @@ static void make_input_model(struct sk_verify *v, const struct winograd_case *c,
                                               .columns = c->columns,
                                               .v = model->bits[0],
                                               .v_point = SK_BLOCK};
-  input_kernel(v->generic, c->m)(&args);
+  input_kernel(v->generic, c)(&args);
   for (size_t l = 0; l < SK_BLOCK; l++) {
     input_exact(&c->exact, model, l, false, model->exact[l]);
     input_exact(&c->absolute, model, l, true, model->magnitude[l]);
@@ -70,17 +71,16 @@ static void make_input_model(struct sk_verify *v, const struct winograd_case *c,
 
 static void check_input(struct sk_verify *v, const struct input_model *model,
                         const struct sk_winograd_input_args *args) {
-  const size_t points = (model->c->m + 2) * (model->c->m + 2), roundings = sk_winograd_transform_roundings(model->c->m);
-  const bool exact = model->data == SK_DATA_INTEGERS && has_few_bits(model->c->exact.input);
+  const struct winograd_case *c = model->c;
+  const size_t alpha = c->exact.alpha, points = alpha * alpha;
+  const size_t roundings = sk_winograd_transform_roundings(c->m, c->stride);
+  const bool exact = model->data == SK_DATA_INTEGERS && has_few_bits(c->exact.input);
   const struct sk_region region = {1, 0, points, args->v_point, SK_BLOCK};
   for (size_t p = 0; p < points; p++) {
     for (size_t l = 0; l < SK_BLOCK; l++) {
       const double bound = exact ? 0 : sk_rounding_bound(roundings, model->magnitude[l][p]);
       const struct sk_expected expected = {model->bits[p][l], true, model->exact[l][p], bound};
-      if (!sk_verify_value(v, args->v[p * args->v_point + l], &expected, "v", p / (model->c->m + 2),
-                           p % (model->c->m + 2), l)) {
-        return;
-      }
+      if (!sk_verify_value(v, args->v[p * args->v_point + l], &expected, "v", p / alpha, p % alpha, l)) return;
     }
   }
   sk_verify_only_wrote(v, SK_SLOT_Y, &region);
@@ -89,7 +89,7 @@ static void check_input(struct sk_verify *v, const struct input_model *model,
 
 static void run_input(struct sk_verify *v, const struct input_model *model, size_t v_point, enum sk_guard_side side) {
   const struct winograd_case *c = model->c;
-  const size_t mark = v->scratch_count, alpha = c->m + 2, x_row = (c->columns + 3) * SK_BLOCK;
+  const size_t mark = v->scratch_count, alpha = c->exact.alpha, x_row = (c->columns + 3) * SK_BLOCK;
   const size_t floats = (c->rows - 1) * x_row + c->columns * SK_BLOCK;
   float *x = sk_verify_floats(v, floats);
   sk_fill_canaries(x, floats);
@@ -105,7 +105,7 @@ static void run_input(struct sk_verify *v, const struct input_model *model, size
       .v = sk_verify_output(v, SK_SLOT_Y, (alpha * alpha - 1) * v_point + SK_BLOCK, side),
       .v_point = v_point,
   };
-  input_kernel(v->kernels, c->m)(&args);
+  input_kernel(v->kernels, c)(&args);
   check_input(v, model, &args);
   sk_verify_release(v, mark);
 }
@@ -123,8 +123,9 @@ static void input_case(struct sk_verify *v, const void *parameters) {
 
 /* ---- Output transform ---- */
 
-static sk_winograd_output_fn *output_kernel(const struct sk_kernel_table *k, size_t m) {
-  return m == 2 ? k->winograd_output_f2k3 : m == 4 ? k->winograd_output_f4k3 : k->winograd_output_f6k3;
+static sk_winograd_output_fn *output_kernel(const struct sk_kernel_table *k, const struct winograd_case *c) {
+  if (c->stride == 2) return c->m == 2 ? k->winograd_output_f2k3s2 : k->winograd_output_f4k3s2;
+  return c->m == 2 ? k->winograd_output_f2k3 : c->m == 4 ? k->winograd_output_f4k3 : k->winograd_output_f6k3;
 }
 
 enum residual_kind { RESIDUAL_NONE, RESIDUAL_SEPARATE, RESIDUAL_IN_PLACE, RESIDUAL_KINDS };
@@ -161,7 +162,7 @@ static void output_exact(const sk_reference_winograd *winograd, const struct out
 
 static void make_output_model(struct sk_verify *v, const struct winograd_case *c, enum sk_data data, size_t epilogue,
                               struct output_model *model) {
-  const size_t m = c->m, alpha = m + 2;
+  const size_t m = c->m, alpha = c->exact.alpha;
   *model = (struct output_model){.c = c, .data = data};
   model->residual_kind = (enum residual_kind)(epilogue % RESIDUAL_KINDS);
   model->relu = epilogue / RESIDUAL_KINDS % 2 == 1;
@@ -180,7 +181,7 @@ static void make_output_model(struct sk_verify *v, const struct winograd_case *c
       .columns = c->columns,
       .relu = model->relu,
   };
-  output_kernel(v->generic, m)(&args);
+  output_kernel(v->generic, c)(&args);
   for (size_t l = 0; l < SK_BLOCK; l++) {
     output_exact(&c->exact, model, l, false, model->exact[l]);
     output_exact(&c->absolute, model, l, true, model->magnitude[l]);
@@ -189,7 +190,8 @@ static void make_output_model(struct sk_verify *v, const struct winograd_case *c
 
 static void check_output(struct sk_verify *v, const struct output_model *model,
                          const struct sk_winograd_output_args *args) {
-  const size_t m = model->c->m, roundings = sk_winograd_transform_roundings(m) + 2; /* bias, residual */
+  const size_t m = model->c->m;
+  const size_t roundings = sk_winograd_transform_roundings(m, model->c->stride) + 2; /* bias, residual */
   const bool exact = model->data == SK_DATA_INTEGERS && has_few_bits(model->c->exact.output);
   const struct sk_region region = {1, 0, args->rows, args->y_row, args->columns * SK_BLOCK};
   for (size_t i = 0; i < args->rows; i++) {
@@ -235,7 +237,8 @@ static void place_output(struct sk_verify *v, const struct output_model *model, 
 static void run_output(struct sk_verify *v, const struct output_model *model, size_t t_point, enum sk_guard_side side) {
   static const char *const residuals[RESIDUAL_KINDS] = {"no residual", "residual", "residual in place"};
   const struct winograd_case *c = model->c;
-  const size_t mark = v->scratch_count, points = (c->m + 2) * (c->m + 2), floats = (points - 1) * t_point + SK_BLOCK;
+  const size_t points = c->exact.alpha * c->exact.alpha, floats = (points - 1) * t_point + SK_BLOCK;
+  const size_t mark = v->scratch_count;
   float *t = sk_verify_floats(v, floats);
   sk_fill_canaries(t, floats);
   for (size_t p = 0; p < points; p++) memcpy(t + p * t_point, model->t[p], sizeof model->t[p]);
@@ -250,7 +253,7 @@ static void run_output(struct sk_verify *v, const struct output_model *model, si
       .relu = model->relu,
   };
   place_output(v, model, &args, side);
-  output_kernel(v->kernels, c->m)(&args);
+  output_kernel(v->kernels, c)(&args);
   check_output(v, model, &args);
   sk_verify_release(v, mark);
 }
@@ -270,12 +273,38 @@ static void output_case(struct sk_verify *v, const void *parameters) {
 
 /* ---- Filter transform ---- */
 
+/* The rows of G that differ, and where the exact matrices have them: with stride 2 the rows of the odd elements, which
+ * come last, are the same one. */
+static size_t class_count(const struct winograd_case *c) { return c->m + 2; }
+
+/* Where value `i` of [classes][classes] stands among the exact ones, [alpha][alpha]. */
+static size_t exact_place(const struct winograd_case *c, size_t i) {
+  return i / class_count(c) * c->exact.alpha + i % class_count(c);
+}
+
+/* The matrix itself: done in double. The odd elements' rows of the exact one must be what the last row here stands for.
+ */
+static void matrix_case(struct sk_verify *v, const void *parameters) {
+  const struct winograd_case *c = parameters;
+  double g[MAX_ALPHA][3];
+  sk_winograd_filter_matrix(c->m, c->stride, g);
+  for (size_t j = 0; j < c->exact.alpha; j++) {
+    const size_t class = j < class_count(c) ? j : class_count(c) - 1;
+    for (size_t k = 0; k < 3; k++) {
+      const double exact = sk_reference_rational_to_double(c->exact.filter[j][k]);
+      if (fabs(g[class][k] - exact) <= 0x1p-48 * fabs(exact)) continue;
+      sk_verify_fail(v, "g[%zu][%zu] is %.17g, expected %.17g for point %zu", class, k, g[class][k], exact, j);
+      return;
+    }
+  }
+}
+
 /* Done once per plan, in double: all but the last rounding is lost in 2^-48 of the terms' magnitude. */
 static void filter_case(struct sk_verify *v, const void *parameters) {
   const struct winograd_case *c = parameters;
-  const size_t alpha = c->m + 2;
+  const size_t classes = class_count(c);
   double g[MAX_ALPHA][3];
-  sk_winograd_filter_matrix(c->m, 1, g);
+  sk_winograd_filter_matrix(c->m, c->stride, g);
   for (size_t n = 0; n < 500 && !sk_verify_failed(v); n++) {
     float w[9], u[MAX_POINTS];
     double real[9], absolute[9], exact[MAX_POINTS], magnitude[MAX_POINTS];
@@ -286,10 +315,11 @@ static void filter_case(struct sk_verify *v, const void *parameters) {
     sk_winograd_filter_transform(c->m, g, w, u);
     sk_reference_winograd_filter_2d(&c->exact, real, exact);
     sk_reference_winograd_filter_2d(&c->absolute, absolute, magnitude);
-    for (size_t p = 0; p < alpha * alpha; p++) {
+    for (size_t i = 0; i < classes * classes; i++) {
+      const size_t p = exact_place(c, i);
       const double bound = sk_rounding_bound(1, fabs(exact[p])) + 0x1p-48 * magnitude[p];
       const struct sk_expected expected = {.exact = exact[p], .bound = bound};
-      if (!sk_verify_value(v, u[p], &expected, "u", n, p / alpha, p % alpha)) break;
+      if (!sk_verify_value(v, u[i], &expected, "u", n, i / classes, i % classes)) break;
     }
   }
 }
@@ -299,22 +329,25 @@ static void filter_case(struct sk_verify *v, const void *parameters) {
 /* The points of the kernels must be a set that reference/ can derive exact matrices from. */
 static void points_case(struct sk_verify *v, const void *parameters) {
   const struct winograd_case *c = parameters;
-  if (c->exact.alpha == 0) sk_verify_fail(v, "the points of F(%zu,3) are no set of reference/winograd.c", c->m);
+  if (c->exact.alpha > 0) return;
+  sk_verify_fail(v, "the points of F(%zu,3) with stride %zu are no set of reference/winograd.c", c->m, c->stride);
 }
 
-static void cases_of(struct sk_verify *v, size_t m, const char *filter_group, const char *input_group,
+static void cases_of(struct sk_verify *v, size_t m, size_t stride, const char *filter_group, const char *input_group,
                      const char *output_group) {
-  struct winograd_case parameters = {.m = m};
-  const bool found = sk_winograd_exact(m, &parameters.exact);
+  struct winograd_case parameters = {.m = m, .stride = stride};
+  const bool found = sk_winograd_exact(m, stride, &parameters.exact);
   if (!found) parameters.exact.alpha = 0;
   const struct sk_verify_case points = {filter_group, NULL, points_case, &parameters};
+  const struct sk_verify_case matrix = {filter_group, NULL, matrix_case, &parameters};
   const struct sk_verify_case filters = {filter_group, NULL, filter_case, &parameters};
   sk_verify_run(v, &points, "%s/points", filter_group);
   if (!found) return;
   parameters.absolute = sk_winograd_absolute(&parameters.exact);
+  sk_verify_run(v, &matrix, "%s/matrix", filter_group);
   sk_verify_run(v, &filters, "%s/random", filter_group);
-  for (parameters.rows = 1; parameters.rows <= m + 2; parameters.rows++) {
-    for (parameters.columns = 1; parameters.columns <= m + 2; parameters.columns++) {
+  for (parameters.rows = 1; parameters.rows <= parameters.exact.alpha; parameters.rows++) {
+    for (parameters.columns = 1; parameters.columns <= parameters.exact.alpha; parameters.columns++) {
       const struct sk_verify_case c = {input_group, NULL, input_case, &parameters};
       sk_verify_run(v, &c, "%s/%zux%zu", input_group, parameters.rows, parameters.columns);
     }
@@ -328,7 +361,9 @@ static void cases_of(struct sk_verify *v, size_t m, const char *filter_group, co
 }
 
 void sk_verify_winograd_kernels(struct sk_verify *v) {
-  cases_of(v, 2, "winograd_filter_f2k3", "winograd_input_f2k3", "winograd_output_f2k3");
-  cases_of(v, 4, "winograd_filter_f4k3", "winograd_input_f4k3", "winograd_output_f4k3");
-  cases_of(v, 6, "winograd_filter_f6k3", "winograd_input_f6k3", "winograd_output_f6k3");
+  cases_of(v, 2, 1, "winograd_filter_f2k3", "winograd_input_f2k3", "winograd_output_f2k3");
+  cases_of(v, 4, 1, "winograd_filter_f4k3", "winograd_input_f4k3", "winograd_output_f4k3");
+  cases_of(v, 6, 1, "winograd_filter_f6k3", "winograd_input_f6k3", "winograd_output_f6k3");
+  cases_of(v, 2, 2, "winograd_filter_f2k3s2", "winograd_input_f2k3s2", "winograd_output_f2k3s2");
+  cases_of(v, 4, 2, "winograd_filter_f4k3s2", "winograd_input_f4k3s2", "winograd_output_f4k3s2");
 }

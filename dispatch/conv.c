@@ -194,7 +194,6 @@ static sk_status fill_plan(sk_conv *plan, const sk_conv_shape *shape, const floa
   plan->residual = options->residual;
   plan->relu = options->relu;
   plan->threads = sk_threads_choose(options->threads);
-  plan->caches = sk_cpu_caches();
   sk_status status = choose_method(shape, options->algorithm, &plan->method);
   if (!status) status = sk_conv_output_size(shape, &plan->out_height, &plan->out_width);
   if (!status) status = sk_kernels_choose(options->isa, &plan->kernels);
@@ -202,18 +201,18 @@ static sk_status fill_plan(sk_conv *plan, const sk_conv_shape *shape, const floa
   return status ? status : plan->method->prepare(plan, weights);
 }
 
-sk_status sk_conv_plan(sk_conv **out, const sk_conv_shape *shape, const float *weights, const float *bias,
-                       const sk_conv_options *options, enum sk_layout in_layout, struct sk_arena *arena) {
+/* Make a plan; `setting` has what does not depend on the convolution: layout, arena and caches. */
+static sk_status make_plan(sk_conv **out, const sk_conv_shape *shape, const float *weights, const float *bias,
+                           const sk_conv_options *options, const sk_conv *setting) {
   static const sk_conv_options defaults = {0};
   if (!out || !shape || !weights) return sk_fail(SK_INVALID_ARGUMENT, "convolution: NULL plan, shape or weights");
   if (!options) options = &defaults;
   if (options->threads < 0) {
     return sk_fail(SK_INVALID_ARGUMENT, "convolution: threads is %d, expected 0 or more", options->threads);
   }
-  sk_conv *plan = calloc(1, sizeof *plan);
+  sk_conv *plan = malloc(sizeof *plan);
   if (!plan) return sk_fail(SK_OUT_OF_MEMORY, "convolution: no memory for a plan");
-  plan->in_layout = in_layout;
-  plan->arena = arena;
+  *plan = *setting;
   const sk_status status = fill_plan(plan, shape, weights, bias, options);
   if (status) {
     sk_conv_destroy(plan);
@@ -221,6 +220,19 @@ sk_status sk_conv_plan(sk_conv **out, const sk_conv_shape *shape, const float *w
   }
   *out = plan;
   return SK_OK;
+}
+
+sk_status sk_conv_plan(sk_conv **plan, const sk_conv_shape *shape, const float *weights, const float *bias,
+                       const sk_conv_options *options, enum sk_layout in_layout, struct sk_arena *arena) {
+  const sk_conv setting = {.in_layout = in_layout, .arena = arena, .caches = sk_cpu_caches()};
+  return make_plan(plan, shape, weights, bias, options, &setting);
+}
+
+sk_status sk_conv_plan_for_caches(sk_conv **plan, const sk_conv_shape *shape, const float *weights, const float *bias,
+                                  const sk_conv_options *options, enum sk_layout in_layout,
+                                  const struct sk_cpu_caches *caches) {
+  const sk_conv setting = {.in_layout = in_layout, .caches = *caches};
+  return make_plan(plan, shape, weights, bias, options, &setting);
 }
 
 void sk_conv_destroy(sk_conv *plan) {

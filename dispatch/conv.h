@@ -2,6 +2,7 @@
 #ifndef SK_DISPATCH_CONV_H
 #define SK_DISPATCH_CONV_H
 
+#include "dispatch/cpu.h"
 #include "dispatch/memory.h"
 #include "dispatch/tensor.h"
 
@@ -13,6 +14,12 @@
  */
 sk_status sk_conv_plan(sk_conv **plan, const sk_conv_shape *shape, const float *weights, const float *bias,
                        const sk_conv_options *options, enum sk_layout in_layout, struct sk_arena *arena);
+
+/* As sk_conv_plan without an arena, for a core with other caches than this one's: so that tests go every way through a
+ * layer on every machine. Results never depend on the caches. */
+sk_status sk_conv_plan_for_caches(sk_conv **plan, const sk_conv_shape *shape, const float *weights, const float *bias,
+                                  const sk_conv_options *options, enum sk_layout in_layout,
+                                  const struct sk_cpu_caches *caches);
 
 /* Whether a convolution can read planar input: one block of channels or less, one group. It then runs direct. */
 bool sk_conv_takes_planar(const sk_conv_shape *shape);

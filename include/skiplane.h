@@ -76,11 +76,11 @@ SK_API sk_status sk_isa_choose(sk_isa wanted, sk_isa *chosen);
 /* ---- Algorithms -------------------------------------------------------------------------------------------- */
 
 typedef enum sk_algorithm {
-  SK_ALGORITHM_AUTO = 0,  /* chosen by rules on the shape alone, the same on every machine */
+  SK_ALGORITHM_AUTO = 0,  /* chosen by rules on the shape alone, batch included: the same on every machine */
   SK_ALGORITHM_DIRECT,    /* any convolution */
-  SK_ALGORITHM_WINOGRAD2, /* F(2,3): 3x3, stride 1, dilation 1, one group */
+  SK_ALGORITHM_WINOGRAD2, /* F(2,3): 3x3, stride 1 or 2 in both dimensions, dilation 1, one group */
   SK_ALGORITHM_WINOGRAD4, /* F(4,3), likewise */
-  SK_ALGORITHM_WINOGRAD6, /* F(6,3), likewise */
+  SK_ALGORITHM_WINOGRAD6, /* F(6,3), likewise, but stride 1 alone */
   SK_ALGORITHM_GEMM,      /* im2col and CBLAS, a baseline: its bits are the BLAS's */
   SK_ALGORITHM_COUNT
 } sk_algorithm;

@@ -56,17 +56,24 @@ static void clear(sk_reference_winograd_matrix matrix) {
   }
 }
 
-sk_reference_winograd sk_reference_winograd_derive(size_t outputs, size_t taps, const rational *points) {
-  size_t alpha = outputs + taps - 1;
+/* Start F(m,r) with matrices of zeros. */
+static sk_reference_winograd start(size_t outputs, size_t taps, size_t stride) {
+  size_t alpha = stride * (outputs - 1) + taps;
   if (outputs < 1 || taps < 1 || alpha < 2 || alpha > MAX) {
-    fprintf(stderr, "sk_reference_winograd: no F(%zu,%zu), which needs 2 <= alpha <= %d\n", outputs, taps, (int)MAX);
+    fprintf(stderr, "sk_reference_winograd: no F(%zu,%zu) with stride %zu, which needs 2 <= alpha <= %d\n", outputs,
+            taps, stride, (int)MAX);
     abort();
   }
-  size_t finite = alpha - 1;
-  sk_reference_winograd winograd = {.outputs = outputs, .taps = taps, .alpha = alpha};
+  sk_reference_winograd winograd = {.outputs = outputs, .taps = taps, .stride = stride, .alpha = alpha};
   clear(winograd.output);
   clear(winograd.filter);
   clear(winograd.input);
+  return winograd;
+}
+
+sk_reference_winograd sk_reference_winograd_derive(size_t outputs, size_t taps, const rational *points) {
+  sk_reference_winograd winograd = start(outputs, taps, 1);
+  size_t finite = winograd.alpha - 1;
 
   for (size_t j = 0; j < finite; j++) {
     rational scale = node_product(finite, points, j);
@@ -80,6 +87,31 @@ sk_reference_winograd sk_reference_winograd_derive(size_t outputs, size_t taps, 
   winograd.filter[finite][taps - 1] = integer(1);
   polynomial_of_roots(finite, points, finite, winograd.input[finite]);
   return winograd;
+}
+
+/* Copy F(m,2): its taps are the first and the last of three, its elements the even ones. */
+static void place_even_part(const sk_reference_winograd *even, sk_reference_winograd *winograd) {
+  for (size_t j = 0; j < even->alpha; j++) {
+    for (size_t i = 0; i < even->outputs; i++) winograd->output[i][j] = even->output[i][j];
+    for (size_t k = 0; k < 2; k++) winograd->filter[j][2 * k] = even->filter[j][k];
+    for (size_t t = 0; t < even->alpha; t++) winograd->input[j][2 * t] = even->input[j][t];
+  }
+}
+
+sk_reference_winograd sk_reference_winograd_derive_strided(size_t outputs, const rational *points) {
+  sk_reference_winograd winograd = start(outputs, 3, 2);
+  sk_reference_winograd even = sk_reference_winograd_derive(outputs, 2, points);
+  place_even_part(&even, &winograd);
+  for (size_t i = 0; i < outputs; i++) {
+    size_t odd = even.alpha + i;
+    winograd.output[i][odd] = winograd.filter[odd][1] = winograd.input[odd][2 * i + 1] = integer(1);
+  }
+  return winograd;
+}
+
+sk_reference_winograd sk_reference_winograd_derive_set(const sk_reference_winograd_points *set) {
+  return set->stride == 2 ? sk_reference_winograd_derive_strided(set->outputs, set->points)
+                          : sk_reference_winograd_derive(set->outputs, set->taps, set->points);
 }
 
 /* Form sum_j A^T[i][j] G[j][k] B^T[j][t], the factor of g_k d_t in y_i. */
@@ -97,7 +129,7 @@ bool sk_reference_winograd_is_exact(const sk_reference_winograd *winograd) {
   for (size_t i = 0; i < winograd->outputs; i++) {
     for (size_t k = 0; k < winograd->taps; k++) {
       for (size_t t = 0; t < winograd->alpha; t++) {
-        rational expected = integer(t == i + k ? 1 : 0);
+        rational expected = integer(t == winograd->stride * i + k ? 1 : 0);
         if (sk_reference_rational_compare(bilinear_coefficient(winograd, i, k, t), expected) != 0) return false;
       }
     }
@@ -208,7 +240,7 @@ static double absolute_input(const sk_conv_shape *shape, const double *plane, si
   return fabs(plane[(row - shape->pad_top) * shape->in_width + (column - shape->pad_left)]);
 }
 
-/* Compute the output magnitudes of the tile whose first output is (row, column), without bias.
+/* Compute the output magnitudes of the tile whose first input is (row, column), without bias.
  * image: [in_channels][in_height][in_width]; kernels: [in_channels][taps][taps]; tile: [outputs][outputs]. */
 static void tile_magnitude(const sk_reference_winograd *winograd, const sk_conv_shape *shape, const double *image,
                            const double *kernels, size_t row, size_t column, double *tile) {
@@ -257,7 +289,8 @@ void sk_reference_winograd_magnitude(const sk_reference_winograd *winograd, cons
       for (size_t row = 0; row < height; row += m) {
         for (size_t column = 0; column < width; column += m) {
           double tile[MAX * MAX];
-          tile_magnitude(winograd, shape, x + n * image_size, weights + k * kernels_size, row, column, tile);
+          tile_magnitude(winograd, shape, x + n * image_size, weights + k * kernels_size, row * winograd->stride,
+                         column * winograd->stride, tile);
           store_tile(m, tile, bias ? bias[k] : 0, height, width, row, column, plane);
         }
       }
@@ -268,21 +301,29 @@ void sk_reference_winograd_magnitude(const sk_reference_winograd *winograd, cons
 /* ---- Point sets -------------------------------------------------------------------------------------------- */
 
 const sk_reference_winograd_points sk_reference_winograd_point_sets[] = {
-    {"F(2,3) 0 1 -1", 2, 3, {{0, 1}, {1, 1}, {-1, 1}}},
+    {"F(2,3) 0 1 -1", 2, 3, 1, {{0, 1}, {1, 1}, {-1, 1}}},
 
     /* Lavin and Gray */
-    {"F(4,3) 0 1 -1 2 -2", 4, 3, {{0, 1}, {1, 1}, {-1, 1}, {2, 1}, {-2, 1}}},
-    {"F(4,3) 0 2/3 -2/3 3/2 -3/2", 4, 3, {{0, 1}, {2, 3}, {-2, 3}, {3, 2}, {-3, 2}}},
+    {"F(4,3) 0 1 -1 2 -2", 4, 3, 1, {{0, 1}, {1, 1}, {-1, 1}, {2, 1}, {-2, 1}}},
+    {"F(4,3) 0 2/3 -2/3 3/2 -3/2", 4, 3, 1, {{0, 1}, {2, 3}, {-2, 3}, {3, 2}, {-3, 2}}},
     /* Near the former, and every coefficient of A^T and B^T is a float */
-    {"F(4,3) 0 5/8 -5/8 3/2 -3/2", 4, 3, {{0, 1}, {5, 8}, {-5, 8}, {3, 2}, {-3, 2}}},
-    {"F(4,3) 0 1/2 -1/2 3/2 -3/2", 4, 3, {{0, 1}, {1, 2}, {-1, 2}, {3, 2}, {-3, 2}}},
+    {"F(4,3) 0 5/8 -5/8 3/2 -3/2", 4, 3, 1, {{0, 1}, {5, 8}, {-5, 8}, {3, 2}, {-3, 2}}},
+    {"F(4,3) 0 1/2 -1/2 3/2 -3/2", 4, 3, 1, {{0, 1}, {1, 2}, {-1, 2}, {3, 2}, {-3, 2}}},
     /* Barabasz et al. */
-    {"F(4,3) 0 -1 1 1/2 -2", 4, 3, {{0, 1}, {-1, 1}, {1, 1}, {1, 2}, {-2, 1}}},
+    {"F(4,3) 0 -1 1 1/2 -2", 4, 3, 1, {{0, 1}, {-1, 1}, {1, 1}, {1, 2}, {-2, 1}}},
 
     /* The usual points, and those of Barabasz et al. */
-    {"F(6,3) 0 1 -1 2 -2 1/2 -1/2", 6, 3, {{0, 1}, {1, 1}, {-1, 1}, {2, 1}, {-2, 1}, {1, 2}, {-1, 2}}},
-    {"F(6,3) 0 1 -1 3/2 -3/2 2/3 -2/3", 6, 3, {{0, 1}, {1, 1}, {-1, 1}, {3, 2}, {-3, 2}, {2, 3}, {-2, 3}}},
-    {"F(6,3) 0 1 -1 7/4 -7/4 1/2 -1/2", 6, 3, {{0, 1}, {1, 1}, {-1, 1}, {7, 4}, {-7, 4}, {1, 2}, {-1, 2}}},
+    {"F(6,3) 0 1 -1 2 -2 1/2 -1/2", 6, 3, 1, {{0, 1}, {1, 1}, {-1, 1}, {2, 1}, {-2, 1}, {1, 2}, {-1, 2}}},
+    {"F(6,3) 0 1 -1 3/2 -3/2 2/3 -2/3", 6, 3, 1, {{0, 1}, {1, 1}, {-1, 1}, {3, 2}, {-3, 2}, {2, 3}, {-2, 3}}},
+    {"F(6,3) 0 1 -1 7/4 -7/4 1/2 -1/2", 6, 3, 1, {{0, 1}, {1, 1}, {-1, 1}, {7, 4}, {-7, 4}, {1, 2}, {-1, 2}}},
+
+    {"F(2,3) stride 2 1 -1", 2, 3, 2, {{1, 1}, {-1, 1}}},
+    {"F(2,3) stride 2 1/2 -1/2", 2, 3, 2, {{1, 2}, {-1, 2}}},
+    {"F(4,3) stride 2 1 -1 2 -2", 4, 3, 2, {{1, 1}, {-1, 1}, {2, 1}, {-2, 1}}},
+    {"F(4,3) stride 2 1/2 -1/2 1 -1", 4, 3, 2, {{1, 2}, {-1, 2}, {1, 1}, {-1, 1}}},
+    {"F(4,3) stride 2 2/3 -2/3 3/2 -3/2", 4, 3, 2, {{2, 3}, {-2, 3}, {3, 2}, {-3, 2}}},
+    {"F(4,3) stride 2 1/2 -1/2 3/2 -3/2", 4, 3, 2, {{1, 2}, {-1, 2}, {3, 2}, {-3, 2}}},
+    {"F(4,3) stride 2 1/2 -1/2 5/4 -5/4", 4, 3, 2, {{1, 2}, {-1, 2}, {5, 4}, {-5, 4}}},
 };
 
 const size_t sk_reference_winograd_point_set_count =

@@ -12,6 +12,17 @@
  *   B^T [alpha][alpha]  B^T[j]    = coefficients of prod_{l != j} (x - p_l), constant term first
  *                                                              last row:    coefficients of prod_l (x - p_l)
  *
+ * With stride 2, y_i = g_0 d_{2i} + g_1 d_{2i+1} + g_2 d_{2i+2} is F(m,2) of (g_0, g_2) over the even elements and a
+ * product with g_1 for each odd one, so that alpha = 2m + 1 and r = 3. The m + 1 points of F(m,2), infinity last, come
+ * first, then the m odd elements:
+ *
+ *   A^T [m][2m+1]       F(m,2)'s, and the identity for the odd elements
+ *   G   [2m+1][3]       F(m,2)'s columns as columns 0 and 2; (0,1,0) in each of the last m rows
+ *   B^T [2m+1][2m+1]    F(m,2)'s columns as columns 0, 2, .., 2m; in row m + 1 + i a 1 in column 2i + 1
+ *
+ * G has its equal rows m times here: one for each product, so that everything below holds for either stride. Kernels
+ * keep the last row once.
+ *
  * The kernels share this convention. They may move a factor between row j of B^T, row j of G and column j of A^T,
  * which changes no output; a power of two so moved changes no bit either, short of overflow and underflow.
  *
@@ -27,14 +38,14 @@
 #include "reference/rational.h"
 #include "skiplane.h"
 
-enum { SK_REFERENCE_WINOGRAD_MAX_ALPHA = 8 };
+enum { SK_REFERENCE_WINOGRAD_MAX_ALPHA = 9 };
 
 /* A matrix of m, alpha or r rows and columns; the rest of the array is zero. */
 typedef sk_reference_rational sk_reference_winograd_matrix[SK_REFERENCE_WINOGRAD_MAX_ALPHA]
                                                           [SK_REFERENCE_WINOGRAD_MAX_ALPHA];
 
 typedef struct sk_reference_winograd {
-  size_t outputs, taps, alpha;         /* m, r, m + r - 1 */
+  size_t outputs, taps, stride, alpha; /* m, r, 1 or 2, stride*(m - 1) + r */
   sk_reference_winograd_matrix output; /* A^T [m][alpha] */
   sk_reference_winograd_matrix filter; /* G [alpha][r] */
   sk_reference_winograd_matrix input;  /* B^T [alpha][alpha] */
@@ -45,20 +56,28 @@ typedef struct sk_reference_winograd {
  * Errors: aborts with a message when those do not hold, or when a number outgrows 64 bits. */
 sk_reference_winograd sk_reference_winograd_derive(size_t outputs, size_t taps, const sk_reference_rational *points);
 
-/* Prove the matrices right: for every i, k, t, exactly, sum_j A^T[i][j] G[j][k] B^T[j][t] = (t == i + k ? 1 : 0). */
+/* Derive the matrices of F(m,3) with stride 2 from points[m], the finite ones of F(m,2).
+ * Requires: outputs >= 1 and 2m + 1 <= SK_REFERENCE_WINOGRAD_MAX_ALPHA; distinct points. Errors: as above. */
+sk_reference_winograd sk_reference_winograd_derive_strided(size_t outputs, const sk_reference_rational *points);
+
+/* Prove the matrices right: for every i, k, t, exactly,
+ * sum_j A^T[i][j] G[j][k] B^T[j][t] = (t == stride*i + k ? 1 : 0). */
 bool sk_reference_winograd_is_exact(const sk_reference_winograd *winograd);
 
 /* ---- Point sets -------------------------------------------------------------------------------------------- */
 
 typedef struct sk_reference_winograd_points {
-  const char *name; /* "F(4,3) 0 1 -1 2 -2" */
-  size_t outputs, taps;
-  sk_reference_rational points[SK_REFERENCE_WINOGRAD_MAX_ALPHA - 1]; /* [outputs + taps - 2] */
+  const char *name; /* "F(4,3) 0 1 -1 2 -2", "F(2,3) stride 2 1 -1" */
+  size_t outputs, taps, stride;
+  sk_reference_rational points[SK_REFERENCE_WINOGRAD_MAX_ALPHA - 1]; /* [outputs + taps - 2]; stride 2: [outputs] */
 } sk_reference_winograd_points;
 
 /* The point sets that Skiplane uses or has considered. tests/winograd_error.c measures them. */
 extern const sk_reference_winograd_points sk_reference_winograd_point_sets[];
 extern const size_t sk_reference_winograd_point_set_count;
+
+/* Derive the matrices of a set of points, of either stride. */
+sk_reference_winograd sk_reference_winograd_derive_set(const sk_reference_winograd_points *set);
 
 /* ---- Transforms -------------------------------------------------------------------------------------------- */
 
@@ -99,7 +118,7 @@ double sk_reference_winograd_amplification(const sk_reference_winograd *winograd
  *
  * x: [batch][in_channels][in_height][in_width]; weights: [out_channels][in_channels][taps][taps];
  * bias: [out_channels] or NULL; magnitude: [batch][out_channels][out_height][out_width].
- * Requires: kernels of taps x taps, stride 1, dilation 1, one group. */
+ * Requires: kernels of taps x taps, the stride of `winograd` in both dimensions, dilation 1, one group. */
 void sk_reference_winograd_magnitude(const sk_reference_winograd *winograd, const sk_conv_shape *shape, const double *x,
                                      const double *weights, const double *bias, double *magnitude);
 

@@ -90,6 +90,20 @@ Test(conv, algorithm_that_does_not_apply_is_refused) {
   expect_refused(&shape, &options, SK_UNSUPPORTED, "winograd4 does not apply");
 }
 
+Test(conv, winograd_of_stride_2_has_tiles_of_2_and_4) {
+  static const sk_algorithm applicable[] = {SK_ALGORITHM_WINOGRAD2, SK_ALGORITHM_WINOGRAD4};
+  sk_conv_shape shape = small_shape();
+  shape.stride_height = shape.stride_width = 2;
+  for (size_t i = 0; i < sizeof applicable / sizeof *applicable; i++) {
+    sk_conv *plan = NULL;
+    cr_assert_eq(sk_conv_create(&plan, &shape, weights, NULL, &(sk_conv_options){.algorithm = applicable[i]}), SK_OK);
+    cr_expect_eq(sk_conv_algorithm(plan), applicable[i]);
+    sk_conv_destroy(plan);
+  }
+  const sk_conv_options options = {.algorithm = SK_ALGORITHM_WINOGRAD6};
+  expect_refused(&shape, &options, SK_UNSUPPORTED, "winograd6 does not apply");
+}
+
 Test(conv, isa_that_is_missing_is_refused) {
   const sk_conv_shape shape = small_shape();
   for (int isa = SK_ISA_GENERIC; isa < SK_ISA_COUNT; isa++) {

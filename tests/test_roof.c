@@ -112,10 +112,13 @@ Test(roof, what_another_layer_wrote_has_left_l1) {
 
 /* ---- What algorithms execute ---- */
 
-static double executed(sk_algorithm algorithm, size_t side) {
-  const sk_layer_info layer = {.algorithm = algorithm, .out_height = side, .out_width = side, .macs = 9 * side * side};
+static double executed_with_stride(sk_algorithm algorithm, size_t stride, size_t side) {
+  const sk_layer_info layer = {
+      .algorithm = algorithm, .stride = stride, .out_height = side, .out_width = side, .macs = 9 * side * side};
   return sk_executed_macs(&layer) / (double)layer.macs;
 }
+
+static double executed(sk_algorithm algorithm, size_t side) { return executed_with_stride(algorithm, 1, side); }
 
 Test(roof, winograd_multiplies_less) {
   cr_expect_float_eq(executed(SK_ALGORITHM_DIRECT, 12), 1, 1e-12);
@@ -123,6 +126,13 @@ Test(roof, winograd_multiplies_less) {
   cr_expect_float_eq(executed(SK_ALGORITHM_WINOGRAD2, 12), 16.0 / 36, 1e-12);
   cr_expect_float_eq(executed(SK_ALGORITHM_WINOGRAD4, 12), 36.0 / 144, 1e-12);
   cr_expect_float_eq(executed(SK_ALGORITHM_WINOGRAD6, 12), 64.0 / 324, 1e-12);
+}
+
+Test(roof, winograd_with_stride_2_multiplies_less) {
+  cr_expect_float_eq(executed_with_stride(SK_ALGORITHM_DIRECT, 2, 12), 1, 1e-12);
+  cr_expect_float_eq(executed_with_stride(SK_ALGORITHM_WINOGRAD2, 2, 12), 25.0 / 36, 1e-12);
+  cr_expect_float_eq(executed_with_stride(SK_ALGORITHM_WINOGRAD4, 2, 12), 81.0 / 144, 1e-12);
+  cr_expect_float_eq(executed_with_stride(SK_ALGORITHM_WINOGRAD4, 2, 7), 4.0 * 81 / (9 * 49), 1e-12);
 }
 
 Test(roof, tiles_at_the_edge_are_whole_ones) {

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <signal.h>
+#include <string.h>
 
 #include "reference/rational.h"
 #include "reference/reference.h"
@@ -65,7 +66,15 @@ Test(rational, aborts_on_overflow_of_a_negation, .signal = SIGABRT) { fraction(I
 /* ---- Matrices ---------------------------------------------------------------------------------------------- */
 
 static sk_reference_winograd derive(const sk_reference_winograd_points *set) {
-  return sk_reference_winograd_derive(set->outputs, set->taps, set->points);
+  return sk_reference_winograd_derive_set(set);
+}
+
+static const sk_reference_winograd_points *find_set(const char *name) {
+  for (size_t s = 0; s < sk_reference_winograd_point_set_count; s++) {
+    if (strcmp(sk_reference_winograd_point_sets[s].name, name) == 0) return &sk_reference_winograd_point_sets[s];
+  }
+  cr_assert_fail("no set %s", name);
+  return NULL;
 }
 
 static void expect_matrix(const sk_reference_winograd_matrix actual, size_t rows, size_t columns,
@@ -113,6 +122,27 @@ Test(matrices, of_f4k3_follow_the_convention) {
   expect_matrix(winograd.input, 6, 6, input);
 }
 
+/* F(2,2) with 1 -1 over columns 0, 2 and 4, and the odd elements. */
+Test(matrices, with_stride_2_follow_the_convention) {
+  sk_reference_winograd winograd = sk_reference_winograd_derive_strided(2, (sk_reference_rational[]){{1, 1}, {-1, 1}});
+  cr_expect(winograd.outputs == 2 && winograd.taps == 3 && winograd.stride == 2 && winograd.alpha == 5);
+  const double output[2 * 5] = {1, 1,  0, 1, 0,   //
+                                1, -1, 1, 0, 1};  //
+  const double filter[5 * 3] = {0.5,  0, 0.5,     //
+                                -0.5, 0, 0.5,     //
+                                0,    0, 1,       //
+                                0,    1, 0,       //
+                                0,    1, 0};      //
+  const double input[5 * 5] = {1,  0, 1, 0, 0,    //
+                               -1, 0, 1, 0, 0,    //
+                               -1, 0, 0, 0, 1,    //
+                               0,  1, 0, 0, 0,    //
+                               0,  0, 0, 1, 0};   //
+  expect_matrix(winograd.output, 2, 5, output);
+  expect_matrix(winograd.filter, 5, 3, filter);
+  expect_matrix(winograd.input, 5, 5, input);
+}
+
 Test(matrices, of_every_point_set_are_exact) {
   cr_assert(sk_reference_winograd_point_set_count >= 5);
   for (size_t s = 0; s < sk_reference_winograd_point_set_count; s++) {
@@ -130,6 +160,21 @@ Test(matrices, of_other_sizes_are_exact) {
       cr_expect(sk_reference_winograd_is_exact(&winograd), "F(%zu,%zu)", outputs, taps);
     }
   }
+}
+
+Test(matrices, of_other_sizes_with_stride_2_are_exact) {
+  const sk_reference_rational points[4] = {{0, 1}, {1, 1}, {-1, 3}, {1, 2}};
+  for (size_t outputs = 1; outputs <= 4; outputs++) {
+    sk_reference_winograd winograd = sk_reference_winograd_derive_strided(outputs, points);
+    cr_expect(winograd.alpha == 2 * outputs + 1 && sk_reference_winograd_is_exact(&winograd), "F(%zu,3)", outputs);
+  }
+}
+
+/* Exactness is that of the stride, not of any. */
+Test(matrices, of_one_stride_are_not_exact_for_another) {
+  sk_reference_winograd winograd = derive(find_set("F(2,3) stride 2 1/2 -1/2"));
+  winograd.stride = 1;
+  cr_expect(!sk_reference_winograd_is_exact(&winograd));
 }
 
 /* Negate each element in turn: the check must notice every one that is not zero. */
@@ -160,8 +205,14 @@ Test(matrices, need_distinct_points, .signal = SIGABRT) {
 }
 
 Test(matrices, have_a_largest_size, .signal = SIGABRT) {
-  sk_reference_winograd_derive(7, 3, (sk_reference_rational[8]){{0, 1}});
+  sk_reference_winograd_derive(8, 3, (sk_reference_rational[9]){{0, 1}});
 }
+
+Test(matrices, with_stride_2_have_a_largest_size, .signal = SIGABRT) {
+  sk_reference_winograd_derive_strided(5, (sk_reference_rational[5]){{0, 1}});
+}
+
+Test(matrices, need_outputs, .signal = SIGABRT) { sk_reference_winograd_derive_strided(0, NULL); }
 
 /* ---- Transforms -------------------------------------------------------------------------------------------- */
 
@@ -183,7 +234,8 @@ Test(transforms, correlate_in_one_dimension) {
     for (size_t j = 0; j < w.alpha; j++) p[j] = u[j] * v[j];
     sk_reference_winograd_output_1d(&w, p, y);
     for (size_t i = 0; i < w.outputs; i++) {
-      double expected = g[0] * d[i] + g[1] * d[i + 1] + g[2] * d[i + 2];
+      const double *x = d + w.stride * i;
+      double expected = g[0] * x[0] + g[1] * x[1] + g[2] * x[2];
       cr_expect(fabs(y[i] - expected) < 1e-10, "%s [%zu]: %g, expected %g", sk_reference_winograd_point_sets[s].name, i,
                 y[i], expected);
     }
@@ -198,8 +250,8 @@ static sk_conv_shape tile_shape(const sk_reference_winograd *w, size_t channels)
                          .out_channels = 1,
                          .kernel_height = w->taps,
                          .kernel_width = w->taps,
-                         .stride_height = 1,
-                         .stride_width = 1,
+                         .stride_height = w->stride,
+                         .stride_width = w->stride,
                          .dilation_height = 1,
                          .dilation_width = 1,
                          .groups = 1};
@@ -239,6 +291,13 @@ Test(bounds, amplification_of_f4k3_is_48) {
   sk_reference_winograd winograd = derive(&sk_reference_winograd_point_sets[1]);
   double amplification = sk_reference_winograd_amplification(&winograd);
   cr_expect(fabs(amplification - 48) < 1e-12, "%.17g", amplification);
+}
+
+/* F(2,3) with stride 2 and points 1 -1: products of row sums are 2, 2, 2, 1, 1. Output 1 has the signs' absolute
+ * values, infinity and an odd element: 2 + 2 + 2 + 1 = 7. */
+Test(bounds, amplification_of_f2k3_with_stride_2_is_7) {
+  sk_reference_winograd winograd = derive(find_set("F(2,3) stride 2 1 -1"));
+  cr_expect(sk_reference_winograd_amplification(&winograd) == 7);
 }
 
 /* All ones meet the amplification, squared, at some output of each tile; a bias comes on top. */
@@ -283,6 +342,25 @@ Test(bounds, magnitude_is_that_of_the_tile) {
   }
 }
 
+/* With stride 2: an impulse in the last row and column of 1 x 3 outputs' input, which the second tile sees alone.
+ * F(2,3) with points 1 -1 on 3 x 7 inputs: column 6 is place 2 of the tile that starts at column 4, and beyond the
+ * first one, which ends at column 4. |B^T| of place 2 is (1, 1, 0, 0, 0) by columns, |G| of tap 2 (1/2, 1/2, 1, 0, 0):
+ * their products (1/2, 1/2, 0, 0, 0), and |A^T| of those 1 in either output, of which one exists. Likewise by rows for
+ * row 2 and tap 2. */
+Test(bounds, magnitude_with_stride_2_is_that_of_the_tile) {
+  sk_reference_winograd w = derive(find_set("F(2,3) stride 2 1 -1"));
+  sk_conv_shape shape = tile_shape(&w, 1);
+  shape.in_height = 3;
+  shape.in_width = 7;
+  double x[21] = {0};
+  x[20] = -1;
+  const double weights[9] = {0, 0, 0, 0, 0, 0, 0, 0, -1}; /* row 2, column 2 */
+  double magnitude[3];
+  sk_reference_winograd_magnitude(&w, &shape, x, weights, NULL, magnitude);
+  cr_expect(magnitude[0] == 0 && magnitude[1] == 0 && magnitude[2] == 1, "%g %g %g", magnitude[0], magnitude[1],
+            magnitude[2]);
+}
+
 /* Two channels and two outputs against one of each at a time. */
 Test(bounds, magnitude_sums_over_channels) {
   sk_reference_winograd w = derive(&sk_reference_winograd_point_sets[0]);
@@ -302,6 +380,28 @@ Test(bounds, magnitude_sums_over_channels) {
       double expected = first[i] + second[i];
       cr_expect(fabs(both[k * 4 + i] - expected) < 1e-10, "[%zu][%zu]: %g, expected %g", k, i, both[k * 4 + i],
                 expected);
+    }
+  }
+}
+
+/* No set's magnitude is below that of direct convolution: it has the same terms, and more. */
+Test(bounds, magnitude_is_no_less_than_that_of_direct_convolution) {
+  for (size_t s = 0; s < sk_reference_winograd_point_set_count; s++) {
+    sk_reference_winograd w = derive(&sk_reference_winograd_point_sets[s]);
+    sk_conv_shape shape = tile_shape(&w, 2);
+    shape.in_height = shape.in_width = 2 * w.alpha; /* some tiles, the last ones not full */
+    shape.pad_left = shape.pad_bottom = 1;
+    double x[2 * 4 * MAX * MAX], weights[18], y[4 * MAX * MAX], direct[4 * MAX * MAX], magnitude[4 * MAX * MAX];
+    fill(x, 2 * shape.in_height * shape.in_width, 0);
+    fill(weights, 18, 7);
+    size_t height, width;
+    sk_reference_conv_output_size(&shape, &height, &width);
+    cr_assert(height * width <= 4 * MAX * MAX);
+    sk_reference_conv(&shape, x, weights, NULL, y, direct);
+    sk_reference_winograd_magnitude(&w, &shape, x, weights, NULL, magnitude);
+    for (size_t i = 0; i < height * width; i++) {
+      cr_expect(magnitude[i] >= direct[i] * (1 - 1e-14), "%s [%zu]: %g, direct %g",
+                sk_reference_winograd_point_sets[s].name, i, magnitude[i], direct[i]);
     }
   }
 }

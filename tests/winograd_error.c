@@ -65,13 +65,15 @@ typedef struct tile_sums {
   float product[MAX][MAX]; /* Winograd, float, before the output transform */
 } tile_sums;
 
-static void add_direct(size_t outputs, const float d[MAX][MAX], const float g[TAPS][TAPS], tile_sums *sums) {
-  for (size_t i = 0; i < outputs; i++) {
-    for (size_t j = 0; j < outputs; j++) {
+static void add_direct(const sk_reference_winograd *winograd, const float d[MAX][MAX], const float g[TAPS][TAPS],
+                       tile_sums *sums) {
+  for (size_t i = 0; i < winograd->outputs; i++) {
+    for (size_t j = 0; j < winograd->outputs; j++) {
       for (size_t r = 0; r < TAPS; r++) {
         for (size_t s = 0; s < TAPS; s++) {
-          sums->exact[i][j] += (double)g[r][s] * (double)d[i + r][j + s];
-          sums->direct[i][j] = fmaf(g[r][s], d[i + r][j + s], sums->direct[i][j]);
+          const float x = d[winograd->stride * i + r][winograd->stride * j + s];
+          sums->exact[i][j] += (double)g[r][s] * (double)x;
+          sums->direct[i][j] = fmaf(g[r][s], x, sums->direct[i][j]);
         }
       }
     }
@@ -125,7 +127,7 @@ static void measure(const sk_reference_winograd *winograd, size_t channels, floa
       float d[MAX][MAX], g[TAPS][TAPS];
       for (size_t i = 0; i < MAX * MAX; i++) d[i / MAX][i % MAX] = uniform(&seed, low);
       for (size_t k = 0; k < TAPS * TAPS; k++) g[k / TAPS][k % TAPS] = uniform(&seed, -1);
-      add_direct(winograd->outputs, d, g, &sums);
+      add_direct(winograd, d, g, &sums);
       add_winograd(winograd, input, d, g, &sums);
     }
     float y[MAX][MAX];
@@ -145,11 +147,11 @@ static void measure(const sk_reference_winograd *winograd, size_t channels, floa
 
 static void print_case(const sk_reference_winograd_points *set, size_t channels, float low, size_t tiles,
                        uint64_t seed) {
-  sk_reference_winograd winograd = sk_reference_winograd_derive(set->outputs, set->taps, set->points);
+  sk_reference_winograd winograd = sk_reference_winograd_derive_set(set);
   measurement with_winograd, with_direct;
   measure(&winograd, channels, low, tiles, seed, &with_winograd, &with_direct);
   double amplification = sk_reference_winograd_amplification(&winograd);
-  printf("%-32s %8zu  [%2.0f,1) %10.3g %10.2e %10.2e %10.2e %10.2e\n", set->name, channels, (double)low,
+  printf("%-36s %8zu  [%2.0f,1) %10.3g %10.2e %10.2e %10.2e %10.2e\n", set->name, channels, (double)low,
          amplification * amplification, with_winograd.l2, with_winograd.max, with_direct.l2, with_direct.max);
 }
 
@@ -162,7 +164,7 @@ int main(int argument_count, char **arguments) {
   }
   printf("# %zu tiles, seed %llu; amplification is that of two dimensions (direct: 9)\n", tiles,
          (unsigned long long)seed);
-  printf("%-32s %8s %7s %10s %10s %10s %10s %10s\n", "points", "channels", "inputs", "amplif.", "L2", "max",
+  printf("%-36s %8s %7s %10s %10s %10s %10s %10s\n", "points", "channels", "inputs", "amplif.", "L2", "max",
          "direct L2", "direct max");
 
   const size_t channels[] = {64, 256};
