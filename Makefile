@@ -231,7 +231,7 @@ check-torch: all
 	@$(test_environment) tests/check_torch
 
 # Other configurations live in folders of their own, configured once and again when configure changes.
-ifeq ($(filter build-sanitize build-arm build-fuzz,$(BUILD)),)
+ifeq ($(filter build-sanitize build-arm build-arm-clang build-fuzz,$(BUILD)),)
 build-sanitize/config.mk: configure
 	./configure --build-dir=build-sanitize --enable-sanitizers $(CONFIGURE_ARGS)
 
@@ -246,15 +246,28 @@ build-arm/config.mk: configure build-arm/sysroot/.done
 	./configure --build-dir=build-arm --host=aarch64-linux-gnu --sysroot=build-arm/sysroot \
 	  --without-benchmark --without-criterion $(if $(WERROR),--enable-werror)
 
+# For its object code alone.
+build-arm-clang/config.mk: configure build-arm/sysroot/.done
+	./configure --build-dir=build-arm-clang --host=aarch64-linux-gnu --sysroot=build-arm/sysroot CC=clang \
+	  --without-benchmark --without-criterion $(if $(WERROR),--enable-werror)
+
 check-sanitize: build-sanitize/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-sanitize check
 
 check-arm: all build-arm/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-arm NATIVE=$(BUILD)/skiplane check
 
+arm_builds := build-arm $(if $(shell command -v clang),build-arm-clang)
+neon-throughput: $(arm_builds:=/config.mk)
+	+@for build in $(arm_builds); do $(MAKE) --no-print-directory BUILD=$$build neon-objects || exit; done
+	+@$(MAKE) --no-print-directory BUILD=build-arm build-arm/tests/repeat_conv
+	tests/neon_throughput $(arm_builds)
+
 fuzz: build-fuzz/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-fuzz fuzz-run
 endif
+
+neon-objects: $(filter %.neon.o,$(kernel_objects))
 
 .SECONDARY: $(FUZZERS:%.c=$(BUILD)/%.o)
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(shared_objects) $(archive)
@@ -309,7 +322,7 @@ uninstall:
 
 # ---- Style --------------------------------------------------------------------------------------------------------
 
-folders := include kernels kernels/simd dispatch reference resnet bench bench/peers tests tests/fuzz
+folders := include kernels kernels/simd dispatch reference resnet bench bench/peers tests tests/fuzz tests/emulation
 c_files := $(wildcard $(addsuffix /*.c,$(folders)) $(addsuffix /*.cc,$(folders)))
 styled  := $(c_files) $(wildcard $(addsuffix /*.h,$(folders)) $(addsuffix /*.def,$(folders)))
 scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* bench/peers/* .ci/run 2>/dev/null)
@@ -354,6 +367,7 @@ help:
 	@echo 'make check            all tests; installs what is missing; SKIPLANE_REQUIRE_ISA=avx512 forbids skipping it'
 	@echo 'make check-sanitize   the tests under the address and undefined behaviour sanitizers'
 	@echo 'make check-arm        the Arm build, run under qemu-aarch64'
+	@echo 'make neon-throughput  the Arm kernels'\'' loops in a model of Neoverse N2, and their instructions counted under emulation'
 	@echo 'make check-exhaustive full sweeps of the checker and the trained networks: some 15 minutes'
 	@echo 'make check-torch      compare with torchvision (Debian: python3-torchvision)'
 	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'
@@ -367,8 +381,8 @@ help:
 	@echo 'BUILD=DIR chooses the build folder [build]; V=1 shows the commands'
 
 FORCE:
-.PHONY: all demo bench check check-exhaustive check-torch check-sanitize check-arm fuzz fuzz-run install uninstall format lint clean \
-  distclean help FORCE
+.PHONY: all demo bench check check-exhaustive check-torch check-sanitize check-arm neon-throughput neon-objects fuzz fuzz-run \
+  install uninstall format lint clean distclean help FORCE
 
 -include $(patsubst %.o,%.d,$(library_objects) $(shared_objects) $(main_object) $(bench_objects) $(test_objects) \
   $(tool_objects)   $(FUZZERS:%.c=$(BUILD)/%.o))
