@@ -217,7 +217,7 @@ bench: all
 # Everything tests/run and the tests/check_* scripts need to know; NATIVE is set by check-arm.
 test_environment = BUILD='$(BUILD)' SKIPLANE='$(BUILD)/skiplane' RUNNER='$(RUNNER)' ARCH='$(ARCH)' ISAS='$(ISAS)' \
   CC='$(CC)' NM='$(NM)' OBJDUMP='$(OBJDUMP)' COMPILER='$(COMPILER)' SANITIZERS='$(SANITIZERS)' \
-  HAVE_CRITERION='$(HAVE_CRITERION)' LIBS='$(LIBS)' NATIVE='$(NATIVE)' MAKE='$(MAKE)'
+  EMULATED='$(EMULATED)' HAVE_CRITERION='$(HAVE_CRITERION)' LIBS='$(LIBS)' NATIVE='$(NATIVE)' MAKE='$(MAKE)'
 
 check: all $(unit) $(tools)
 	+@$(test_environment) tests/run
@@ -231,9 +231,12 @@ check-torch: all
 	@$(test_environment) tests/check_torch
 
 # Other configurations live in folders of their own, configured once and again when configure changes.
-ifeq ($(filter build-sanitize build-arm build-arm-clang build-fuzz,$(BUILD)),)
+ifeq ($(filter build-sanitize build-emulated build-arm build-arm-clang build-fuzz,$(BUILD)),)
 build-sanitize/config.mk: configure
 	./configure --build-dir=build-sanitize --enable-sanitizers $(CONFIGURE_ARGS)
+
+build-emulated/config.mk: configure
+	./configure --build-dir=build-emulated $(CONFIGURE_ARGS) --emulate-avx512 --without-onednn --without-xnnpack --without-onnx
 
 build-fuzz/config.mk: configure
 	./configure --build-dir=build-fuzz --enable-sanitizers CC=$(FUZZ_CC) CFLAGS='-g -O1 -fsanitize=fuzzer-no-link' \
@@ -253,6 +256,9 @@ build-arm-clang/config.mk: configure build-arm/sysroot/.done
 
 check-sanitize: build-sanitize/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-sanitize check
+
+check-avx512-emulated: build-emulated/config.mk
+	+@$(MAKE) --no-print-directory BUILD=build-emulated check
 
 check-arm: all build-arm/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-arm NATIVE=$(BUILD)/skiplane check
@@ -293,6 +299,7 @@ completions := $(root)$(datadir)/bash-completion/completions
 peer_files := $(wildcard bench/peers/*.py)
 
 install: all
+	@[ -z "$(EMULATED)" ] || { echo 'make: $(BUILD) emulates $(EMULATED): it is for tests and is not installed' >&2; exit 1; }
 	install -d $(root)$(includedir) $(root)$(libdir)/pkgconfig $(root)$(bindir)
 	install -m 644 include/skiplane.h $(root)$(includedir)/
 	install -m 644 $(archive) $(root)$(libdir)/
@@ -366,6 +373,7 @@ help:
 	@echo 'make demo             profile ResNet-50 on this CPU, then classify pictures; installs what is missing'
 	@echo 'make check            all tests; installs what is missing; SKIPLANE_REQUIRE_ISA=avx512 forbids skipping it'
 	@echo 'make check-sanitize   the tests under the address and undefined behaviour sanitizers'
+	@echo 'make check-avx512-emulated  the tests of the AVX-512 kernels on a CPU without it, run by AVX2 (needs SIMDe)'
 	@echo 'make check-arm        the Arm build, run under qemu-aarch64'
 	@echo 'make neon-throughput  the Arm kernels'\'' loops in a model of Neoverse N2, and their instructions counted under emulation'
 	@echo 'make check-exhaustive full sweeps of the checker and the trained networks: some 15 minutes'
@@ -381,8 +389,8 @@ help:
 	@echo 'BUILD=DIR chooses the build folder [build]; V=1 shows the commands'
 
 FORCE:
-.PHONY: all demo bench check check-exhaustive check-torch check-sanitize check-arm neon-throughput neon-objects fuzz fuzz-run \
-  install uninstall format lint clean distclean help FORCE
+.PHONY: all demo bench check check-exhaustive check-torch check-sanitize check-avx512-emulated check-arm neon-throughput \
+  neon-objects fuzz fuzz-run install uninstall format lint clean distclean help FORCE
 
 -include $(patsubst %.o,%.d,$(library_objects) $(shared_objects) $(main_object) $(bench_objects) $(test_objects) \
   $(tool_objects)   $(FUZZERS:%.c=$(BUILD)/%.o))

@@ -137,6 +137,9 @@ static enum sk_exit run(const struct sk_options *options, const struct destinati
 
 enum sk_exit sk_command_profile(const struct sk_options *options) {
   struct destinations to = {0};
+  if (sk_isa_emulated(SK_ISA_AVX512)) {
+    return sk_usage_error(options, "this build emulates avx512 for tests: its times would mean nothing");
+  }
   if (options->reference) {
     return sk_usage_error(options, "--algo: the reference is no kernel to measure; take direct, winograd2 ... or gemm");
   }

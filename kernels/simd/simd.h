@@ -32,8 +32,11 @@
 /* sk_<kernel>__<isa> */
 #define SK_NAME(kernel) SK_PASTE4(sk_, kernel, __, SK_ISA)
 
-/* The compilers unroll register tiles only when told, and each has its own way to be told. */
-#if defined(__clang__)
+/* The compilers unroll register tiles only when told, and each has its own way to be told. Emulated registers are memory:
+ * there gcc would take minutes for nothing. */
+#if SK_EMULATE_AVX512
+#define SK_UNROLL
+#elif defined(__clang__)
 #define SK_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define SK_UNROLL _Pragma("GCC unroll 64")
