@@ -212,6 +212,9 @@ bench: all
 	@[ -n "$(bench)" ] || { echo "skiplane-bench needs Google Benchmark: ./configure --install-deps, ./configure"; exit 1; }
 	$(RUNNER) $(BUILD)/skiplane-bench $(BENCH_FLAGS)
 
+growth: all
+	bench/growth --skiplane $(skiplane_path) --out $(BUILD)/growth $(GROWTH_FLAGS)
+
 # ---- Tests --------------------------------------------------------------------------------------------------------
 
 # Everything tests/run and the tests/check_* scripts need to know; NATIVE is set by check-arm.
@@ -380,6 +383,7 @@ help:
 	@echo 'make check-torch      compare with torchvision (Debian: python3-torchvision)'
 	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'
 	@echo 'make bench            time the layers of ResNet-18 and 50, some minutes; BENCH_FLAGS= are those of skiplane-bench'
+	@echo 'make growth           time an image against batch and input size, half an hour; GROWTH_FLAGS= are those of bench/growth'
 	@echo 'make install          install to the prefix given to configure; DESTDIR= stages it'
 	@echo 'make uninstall        remove what install put there'
 	@echo 'make lint             clang-format, clang-tidy, cppcheck, shellcheck; changes nothing'
@@ -389,8 +393,8 @@ help:
 	@echo 'BUILD=DIR chooses the build folder [build]; V=1 shows the commands'
 
 FORCE:
-.PHONY: all demo bench check check-exhaustive check-torch check-sanitize check-avx512-emulated check-arm neon-throughput \
-  neon-objects fuzz fuzz-run install uninstall format lint clean distclean help FORCE
+.PHONY: all demo bench growth check check-exhaustive check-torch check-sanitize check-avx512-emulated check-arm \
+  neon-throughput neon-objects fuzz fuzz-run install uninstall format lint clean distclean help FORCE
 
 -include $(patsubst %.o,%.d,$(library_objects) $(shared_objects) $(main_object) $(bench_objects) $(test_objects) \
   $(tool_objects)   $(FUZZERS:%.c=$(BUILD)/%.o))

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/clock.h"
 #include "bench/commands.h"
 #include "bench/interrupt.h"
 #include "bench/page.h"
@@ -12,6 +13,7 @@
 #include "dispatch/status.h"
 #include "resnet/file.h"
 #include "resnet/text.h"
+#include "resnet/weights.h"
 
 /* ---- Destinations --------------------------------------------------------------------------------------------- */
 
@@ -96,6 +98,7 @@ static sk_status open_net(sk_net **net, const struct sk_options *options, const 
                                  .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5,
                                  .in_width = options->width};
   sk_status status = sk_open_weights(&weights, options, model);
+  if (!status) sk_weights_read_once(weights);
   if (!status) status = sk_net_create(net, model, weights, &wanted);
   sk_weights_close(weights);
   return status;
@@ -108,7 +111,9 @@ static sk_status measure(struct sk_profile *p, sk_net **net) {
   if (status) return status;
   sk_context_read(&p->context, p->threads, &p->cpus);
   sk_affinity_pin(&p->cpus);
+  const double start = sk_clock_seconds();
   status = open_net(net, p->options, p->model, p->threads);
+  p->plan_seconds = sk_clock_seconds() - start;
   p->net = *net;
   return status ? status : sk_profile_measure(p);
 }

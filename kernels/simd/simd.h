@@ -32,8 +32,8 @@
 /* sk_<kernel>__<isa> */
 #define SK_NAME(kernel) SK_PASTE4(sk_, kernel, __, SK_ISA)
 
-/* The compilers unroll register tiles only when told, and each has its own way to be told. Emulated registers are memory:
- * there gcc would take minutes for nothing. */
+/* The compilers unroll register tiles only when told, and each has its own way to be told. Emulated registers are
+ * memory: there gcc would take minutes for nothing. */
 #if SK_EMULATE_AVX512
 #define SK_UNROLL
 #elif defined(__clang__)
