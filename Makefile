@@ -212,12 +212,15 @@ bench: all
 	@[ -n "$(bench)" ] || { echo "skiplane-bench needs Google Benchmark: ./configure --install-deps, ./configure"; exit 1; }
 	$(RUNNER) $(BUILD)/skiplane-bench $(BENCH_FLAGS)
 
+growth: all
+	bench/growth --skiplane $(skiplane_path) --out $(BUILD)/growth $(GROWTH_FLAGS)
+
 # ---- Tests --------------------------------------------------------------------------------------------------------
 
 # Everything tests/run and the tests/check_* scripts need to know; NATIVE is set by check-arm.
 test_environment = BUILD='$(BUILD)' SKIPLANE='$(BUILD)/skiplane' RUNNER='$(RUNNER)' ARCH='$(ARCH)' ISAS='$(ISAS)' \
   CC='$(CC)' NM='$(NM)' OBJDUMP='$(OBJDUMP)' COMPILER='$(COMPILER)' SANITIZERS='$(SANITIZERS)' \
-  HAVE_CRITERION='$(HAVE_CRITERION)' LIBS='$(LIBS)' NATIVE='$(NATIVE)' MAKE='$(MAKE)'
+  EMULATED='$(EMULATED)' HAVE_CRITERION='$(HAVE_CRITERION)' LIBS='$(LIBS)' NATIVE='$(NATIVE)' MAKE='$(MAKE)'
 
 check: all $(unit) $(tools)
 	+@$(test_environment) tests/run
@@ -231,9 +234,12 @@ check-torch: all
 	@$(test_environment) tests/check_torch
 
 # Other configurations live in folders of their own, configured once and again when configure changes.
-ifeq ($(filter build-sanitize build-arm build-fuzz,$(BUILD)),)
+ifeq ($(filter build-sanitize build-emulated build-arm build-arm-clang build-fuzz,$(BUILD)),)
 build-sanitize/config.mk: configure
 	./configure --build-dir=build-sanitize --enable-sanitizers $(CONFIGURE_ARGS)
+
+build-emulated/config.mk: configure
+	./configure --build-dir=build-emulated $(CONFIGURE_ARGS) --emulate-avx512 --without-onednn --without-xnnpack --without-onnx
 
 build-fuzz/config.mk: configure
 	./configure --build-dir=build-fuzz --enable-sanitizers CC=$(FUZZ_CC) CFLAGS='-g -O1 -fsanitize=fuzzer-no-link' \
@@ -246,15 +252,31 @@ build-arm/config.mk: configure build-arm/sysroot/.done
 	./configure --build-dir=build-arm --host=aarch64-linux-gnu --sysroot=build-arm/sysroot \
 	  --without-benchmark --without-criterion $(if $(WERROR),--enable-werror)
 
+# For its object code alone.
+build-arm-clang/config.mk: configure build-arm/sysroot/.done
+	./configure --build-dir=build-arm-clang --host=aarch64-linux-gnu --sysroot=build-arm/sysroot CC=clang \
+	  --without-benchmark --without-criterion $(if $(WERROR),--enable-werror)
+
 check-sanitize: build-sanitize/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-sanitize check
+
+check-avx512-emulated: build-emulated/config.mk
+	+@$(MAKE) --no-print-directory BUILD=build-emulated check
 
 check-arm: all build-arm/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-arm NATIVE=$(BUILD)/skiplane check
 
+arm_builds := build-arm $(if $(shell command -v clang),build-arm-clang)
+neon-throughput: $(arm_builds:=/config.mk)
+	+@for build in $(arm_builds); do $(MAKE) --no-print-directory BUILD=$$build neon-objects || exit; done
+	+@$(MAKE) --no-print-directory BUILD=build-arm build-arm/tests/repeat_conv
+	tests/neon_throughput $(arm_builds)
+
 fuzz: build-fuzz/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-fuzz fuzz-run
 endif
+
+neon-objects: $(filter %.neon.o,$(kernel_objects))
 
 .SECONDARY: $(FUZZERS:%.c=$(BUILD)/%.o)
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(shared_objects) $(archive)
@@ -280,6 +302,7 @@ completions := $(root)$(datadir)/bash-completion/completions
 peer_files := $(wildcard bench/peers/*.py)
 
 install: all
+	@[ -z "$(EMULATED)" ] || { echo 'make: $(BUILD) emulates $(EMULATED): it is for tests and is not installed' >&2; exit 1; }
 	install -d $(root)$(includedir) $(root)$(libdir)/pkgconfig $(root)$(bindir)
 	install -m 644 include/skiplane.h $(root)$(includedir)/
 	install -m 644 $(archive) $(root)$(libdir)/
@@ -309,7 +332,7 @@ uninstall:
 
 # ---- Style --------------------------------------------------------------------------------------------------------
 
-folders := include kernels kernels/simd dispatch reference resnet bench bench/peers tests tests/fuzz
+folders := include kernels kernels/simd dispatch reference resnet bench bench/peers tests tests/fuzz tests/emulation
 c_files := $(wildcard $(addsuffix /*.c,$(folders)) $(addsuffix /*.cc,$(folders)))
 styled  := $(c_files) $(wildcard $(addsuffix /*.h,$(folders)) $(addsuffix /*.def,$(folders)))
 scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* bench/peers/* .ci/run 2>/dev/null)
@@ -353,11 +376,14 @@ help:
 	@echo 'make demo             profile ResNet-50 on this CPU, then classify pictures; installs what is missing'
 	@echo 'make check            all tests; installs what is missing; SKIPLANE_REQUIRE_ISA=avx512 forbids skipping it'
 	@echo 'make check-sanitize   the tests under the address and undefined behaviour sanitizers'
+	@echo 'make check-avx512-emulated  the tests of the AVX-512 kernels on a CPU without it, run by AVX2 (needs SIMDe)'
 	@echo 'make check-arm        the Arm build, run under qemu-aarch64'
+	@echo 'make neon-throughput  the Arm kernels'\'' loops in a model of Neoverse N2, and their instructions counted under emulation'
 	@echo 'make check-exhaustive full sweeps of the checker and the trained networks: some 15 minutes'
 	@echo 'make check-torch      compare with torchvision (Debian: python3-torchvision)'
 	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'
 	@echo 'make bench            time the layers of ResNet-18 and 50, some minutes; BENCH_FLAGS= are those of skiplane-bench'
+	@echo 'make growth           time an image against batch and input size, half an hour; GROWTH_FLAGS= are those of bench/growth'
 	@echo 'make install          install to the prefix given to configure; DESTDIR= stages it'
 	@echo 'make uninstall        remove what install put there'
 	@echo 'make lint             clang-format, clang-tidy, cppcheck, shellcheck; changes nothing'
@@ -367,8 +393,8 @@ help:
 	@echo 'BUILD=DIR chooses the build folder [build]; V=1 shows the commands'
 
 FORCE:
-.PHONY: all demo bench check check-exhaustive check-torch check-sanitize check-arm fuzz fuzz-run install uninstall format lint clean \
-  distclean help FORCE
+.PHONY: all demo bench growth check check-exhaustive check-torch check-sanitize check-avx512-emulated check-arm \
+  neon-throughput neon-objects fuzz fuzz-run install uninstall format lint clean distclean help FORCE
 
 -include $(patsubst %.o,%.d,$(library_objects) $(shared_objects) $(main_object) $(bench_objects) $(test_objects) \
   $(tool_objects)   $(FUZZERS:%.c=$(BUILD)/%.o))

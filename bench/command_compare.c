@@ -239,6 +239,9 @@ static enum sk_exit compare_saved(const struct sk_options *options) {
 
 enum sk_exit sk_command_compare(const struct sk_options *options) {
   if (options->list) return list_backends(options);
+  if (sk_isa_emulated(SK_ISA_AVX512)) {
+    return sk_usage_error(options, "this build emulates avx512 for tests: its times would mean nothing");
+  }
   if (options->operand_count == 0) {
     return sk_usage_error(options, "a network, a file of shapes, or two saved runs are needed (skiplane help compare)");
   }

@@ -93,6 +93,7 @@ static void print_text(const struct sk_machine *machine, const struct library *l
   printf(", %zu usable\n", machine->cpus);
   print_isas("ISAs built    ", sk_isa_built);
   print_isas("ISAs available", sk_isa_available);
+  if (sk_isa_emulated(SK_ISA_AVX512)) puts("ISAs emulated  avx512: this build is for tests and times nothing");
   printf("ISA chosen     %s\n", sk_isa_name(chosen));
   printf("threads        %d\n", sk_threads_choose(0));
   printf("caches%s\n", machine->cache_count ? "" : "         " SK_UNKNOWN);
@@ -112,6 +113,7 @@ static void add_isas(struct sk_json *json) {
     sk_json_text(json, object, "name", sk_isa_name((sk_isa)isa));
     sk_json_bool(json, object, "built", sk_isa_built((sk_isa)isa));
     sk_json_bool(json, object, "available", sk_isa_available((sk_isa)isa));
+    sk_json_bool(json, object, "emulated", sk_isa_emulated((sk_isa)isa));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/clock.h"
 #include "bench/commands.h"
 #include "bench/interrupt.h"
 #include "bench/page.h"
@@ -12,6 +13,7 @@
 #include "dispatch/status.h"
 #include "resnet/file.h"
 #include "resnet/text.h"
+#include "resnet/weights.h"
 
 /* ---- Destinations --------------------------------------------------------------------------------------------- */
 
@@ -98,6 +100,7 @@ static sk_status open_net(sk_net **net, const struct sk_options *options, const 
                                  .in_width = options->width,
                                  .plan = plan};
   sk_status status = sk_open_weights(&weights, options, model);
+  if (!status) sk_weights_read_once(weights);
   if (!status) status = sk_net_create(net, model, weights, &wanted);
   sk_weights_close(weights);
   return status;
@@ -110,7 +113,9 @@ static sk_status measure(struct sk_profile *p, sk_net **net) {
   if (status) return status;
   sk_context_read(&p->context, p->threads, &p->cpus);
   sk_affinity_pin(&p->cpus);
+  const double start = sk_clock_seconds();
   status = open_net(net, p->options, p->model, p->threads, p->plan);
+  p->plan_seconds = sk_clock_seconds() - start;
   p->net = *net;
   if (status) return status;
   sk_net_info info;
@@ -148,6 +153,9 @@ static enum sk_exit run(const struct sk_options *options, const struct destinati
 
 enum sk_exit sk_command_profile(const struct sk_options *options) {
   struct destinations to = {0};
+  if (sk_isa_emulated(SK_ISA_AVX512)) {
+    return sk_usage_error(options, "this build emulates avx512 for tests: its times would mean nothing");
+  }
   if (options->reference) {
     return sk_usage_error(options, "--algo: the reference is no kernel to measure; take direct, winograd2 ... or gemm");
   }

@@ -60,14 +60,22 @@ static sk_status measure_bandwidths(struct sk_profile *p) {
   return status ? status : sk_bandwidth_measure(kernels, info.threads, &p->bandwidths);
 }
 
+/* One run: what it touches is the network's, and what is measured later takes memory of its own. */
+static sk_status measure_memory(struct sk_profile *p, const struct sk_trial *trial) {
+  double seconds = 0;
+  const sk_status status = sk_trial_run(trial, &seconds);
+  if (!status) p->memory = sk_memory_read(p->net);
+  return status;
+}
+
 sk_status sk_profile_measure(struct sk_profile *profile) {
   struct sk_trial trial;
   profile->command = sk_command_line();
   profile->date = sk_date_now();
   profile->clock = sk_clock_describe();
-  sk_status status = measure_bandwidths(profile);
-  if (status) return status;
-  status = sk_trial_open(&trial, profile->net);
+  sk_status status = sk_trial_open(&trial, profile->net);
+  if (!status) status = measure_memory(profile, &trial);
+  if (!status) status = measure_bandwidths(profile);
   if (!status) status = measure_runs(profile, &trial);
   sk_trial_close(&trial);
   return status || profile->m.runs == 0 ? status : sk_profile_derive(profile);

@@ -8,6 +8,7 @@
 #include "bench/context.h"
 #include "bench/counters.h"
 #include "bench/measure.h"
+#include "bench/memory.h"
 #include "bench/options.h"
 #include "bench/roof.h"
 #include "bench/scenario.h"
@@ -33,12 +34,14 @@ struct sk_profile {
   const sk_net *net;
   int threads;
   struct sk_cpu_list cpus; /* that threads are pinned to */
+  double plan_seconds;     /* from opening the weights to a network that is ready to run */
 
   struct sk_context context;
   struct sk_command_line command;
   struct sk_date date;
   struct sk_clock clock;
   struct sk_bandwidths bandwidths;
+  struct sk_memory memory;
   struct sk_measurement m;
   struct sk_counts counts;
   size_t counted_runs; /* 0: nothing was counted */
@@ -52,9 +55,9 @@ struct sk_profile {
   struct sk_profile_layer *layers; /* [m.info.layers] */
 };
 
-/* Measure the network of a profile whose options, model, net, threads, cpus and context are set. With m.runs 0 it was
- * interrupted before there was anything to show. Free whatever the outcome.
- * Errors: those of sk_net_run, SK_OUT_OF_MEMORY. */
+/* Measure the network of a profile whose options, model, net, threads, cpus, plan_seconds and context are set. With
+ * m.runs 0 it was interrupted before there was anything to show. Free whatever the outcome. Errors: those of
+ * sk_net_run, SK_OUT_OF_MEMORY. */
 sk_status sk_profile_measure(struct sk_profile *profile);
 
 /* Derive what follows from the measurement and the bandwidths. Requires: m.runs > 0. Errors: SK_OUT_OF_MEMORY. */

@@ -100,6 +100,9 @@ static void add_network(struct sk_json *json, const struct sk_profile *p) {
   sk_json_size(json, json->root, "workspace_bytes", p->m.info.workspace_bytes);
   sk_json_size(json, json->root, "weight_bytes", p->m.info.weight_bytes);
   sk_json_size(json, json->root, "activation_bytes", p->m.info.activation_bytes);
+  sk_json_size(json, json->root, "winograd_weight_bytes", p->memory.winograd_bytes);
+  sk_json_size(json, json->root, "peak_resident_bytes", p->memory.resident_bytes);
+  sk_json_number(json, json->root, "plan_s", p->plan_seconds);
 }
 
 static void add_scenario(struct sk_json *json, const struct sk_scenario_result *result) {

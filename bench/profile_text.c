@@ -231,10 +231,22 @@ static void print_bandwidths(const struct sk_bandwidths *bandwidths) {
   puts(" read");
 }
 
-static void print_memory(const sk_net_info *info) {
-  printf("memory     workspace %.1f MiB, weights %.1f MiB, activations without reuse %.1f MiB\n",
-         (double)info->workspace_bytes / MEBIBYTE, (double)info->weight_bytes / MEBIBYTE,
-         (double)info->activation_bytes / MEBIBYTE);
+static void print_memory(const struct sk_profile *p) {
+  const sk_net_info *info = &p->m.info;
+  const double resident = (double)p->memory.resident_bytes,
+               needed = (double)(info->weight_bytes + info->workspace_bytes);
+  printf(
+      "memory     weights %.1f MiB, of which %.1f for Winograd; workspace %.1f MiB, activations without reuse %.1f "
+      "MiB\n",
+      (double)info->weight_bytes / MEBIBYTE, (double)p->memory.winograd_bytes / MEBIBYTE,
+      (double)info->workspace_bytes / MEBIBYTE, (double)info->activation_bytes / MEBIBYTE);
+  if (resident > 0) {
+    printf("           peak resident %.1f MiB, %.2f times weights and workspace", resident / MEBIBYTE,
+           resident / needed);
+  } else {
+    fputs("           peak resident unknown", stdout);
+  }
+  printf("; planned in %.3f s\n", p->plan_seconds);
 }
 
 static void print_hardware(const struct sk_counts *counts) {
@@ -289,7 +301,7 @@ sk_status sk_profile_print(const struct sk_profile *profile) {
   print_scenario(&profile->scenario);
   print_peak(profile);
   print_bandwidths(&profile->bandwidths);
-  print_memory(&profile->m.info);
+  print_memory(profile);
   print_counters(profile);
   print_clock(&profile->clock);
   print_advice(profile);

@@ -19,10 +19,16 @@ struct candidate {
 
 static bool always(void) { return true; }
 
+#if SK_AVX512_IS_EMULATED
+#define RUNS_AVX512 sk_cpu_runs_avx2
+#else
+#define RUNS_AVX512 sk_cpu_runs_avx512
+#endif
+
 /* Best first; the generic table last, so that something always runs. */
 static const struct candidate candidates[] = {
 #if SK_ISA_BUILT_AVX512
-    {&sk_kernel_table__avx512, sk_cpu_runs_avx512},
+    {&sk_kernel_table__avx512, RUNS_AVX512},
 #endif
 #if SK_ISA_BUILT_AVX2
     {&sk_kernel_table__avx2, sk_cpu_runs_avx2},
@@ -63,6 +69,8 @@ bool sk_isa_available(sk_isa isa) {
   const struct candidate *candidate = find_candidate(isa);
   return candidate && candidate->runs_here();
 }
+
+bool sk_isa_emulated(sk_isa isa) { return SK_AVX512_IS_EMULATED && isa == SK_ISA_AVX512; }
 
 static sk_status choose_named(sk_isa isa, const struct sk_kernel_table **kernels) {
   const struct candidate *candidate = find_candidate(isa);

@@ -138,6 +138,7 @@ static sk_status read_weights(const sk_net *net, size_t node, float **weights, f
   if (!*weights || !*bias) return sk_fail(SK_OUT_OF_MEMORY, "layer \"%s\": out of memory for its weights", n->name);
   sk_weight_tensor_read(n->parameters[SK_PARAMETER_WEIGHT], *weights);
   if (n->bias) sk_weight_tensor_read(n->parameters[SK_PARAMETER_BIAS], *bias);
+  sk_weight_tensor_drop(n->parameters[SK_PARAMETER_WEIGHT]);
   return SK_OK;
 }
 

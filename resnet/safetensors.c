@@ -267,6 +267,7 @@ sk_status sk_weights_open(sk_weights **weights, const char *path) {
     sk_file_map_close(&map);
   } else {
     (*weights)->map = map;
+    sk_weights_read_once(*weights);
   }
   return status;
 }

@@ -1,9 +1,11 @@
-#define _XOPEN_SOURCE 700 /* strdup */
+#define _DEFAULT_SOURCE /* strdup, madvise */
 
 #include "resnet/weights.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "dispatch/size.h"
 #include "dispatch/status.h"
@@ -191,6 +193,21 @@ void sk_weight_tensor_read_range(const struct sk_weight_tensor *tensor, size_t f
 
 void sk_weight_tensor_read(const struct sk_weight_tensor *tensor, float *out) {
   sk_weight_tensor_read_range(tensor, 0, tensor->elements, out);
+}
+
+void sk_weight_tensor_drop(const struct sk_weight_tensor *tensor) {
+#ifdef MADV_DONTNEED
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  const size_t before = (page - (uintptr_t)tensor->data % page) % page; /* on a page that others may need */
+  if (!tensor->is_droppable || tensor->bytes < before + page) return;
+  (void)madvise((char *)tensor->data + before, (tensor->bytes - before) / page * page, MADV_DONTNEED);
+#else
+  (void)tensor;
+#endif
+}
+
+void sk_weights_read_once(sk_weights *weights) {
+  for (size_t i = 0; i < weights->count; i++) weights->tensors[i].is_droppable = true;
 }
 
 /* Infinities and NaN have all exponent bits set; asked of the bits, for -ffast-math answers otherwise. */

@@ -19,6 +19,7 @@ struct sk_weight_tensor {
   size_t elements; /* product of shape */
   size_t bytes;    /* of data */
   const void *data;
+  bool is_droppable; /* in a mapped file, from where its pages come back, or read but once */
 };
 
 /* Make an empty set of tensors to add to. Errors: SK_OUT_OF_MEMORY. */
@@ -49,6 +50,13 @@ void sk_weight_tensor_read(const struct sk_weight_tensor *tensor, float *out);
 
 /* Convert elements first..first+count-1 only: out[count]. Requires: likewise, and first + count <= elements. */
 void sk_weight_tensor_read_range(const struct sk_weight_tensor *tensor, size_t first, size_t count, float *out);
+
+/* Tell that a tensor has been read: where it is droppable its pages leave the memory, so that a network is never there
+ * twice, plain and packed. */
+void sk_weight_tensor_drop(const struct sk_weight_tensor *tensor);
+
+/* Make all tensors droppable. After a tensor was dropped those in memory must not be read again; a file's may be. */
+void sk_weights_read_once(sk_weights *weights);
 
 /* ---- Between weights.c and safetensors.c -------------------------------------------------------------------- */
 

@@ -31,8 +31,7 @@ SK_INLINE vf vgather(const float *base, const int32_t *offset) {
 }
 
 SK_INLINE vf vpermute(const float *base, size_t first, const int32_t *offset) {
-  return _mm256_permutevar8x32_ps(_mm256_loadu_ps(base + first),
-                                  _mm256_loadu_si256((const __m256i *)(const void *)offset));
+  return _mm256_permutevar_ps(_mm256_loadu_ps(base + first), _mm256_loadu_si256((const __m256i *)(const void *)offset));
 }
 
 SK_INLINE vf vexp(vf v, bool hardware_fma) {

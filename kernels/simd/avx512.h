@@ -1,6 +1,10 @@
 /* AVX-512 F, VL, BW, DQ: 32 registers of 16 lanes. */
+#if SK_EMULATE_AVX512
+#include "tests/emulation/avx512.h"
+#else
 #include <immintrin.h>
 #include <sleef.h>
+#endif
 
 typedef __m512 vf;
 

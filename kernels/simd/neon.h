@@ -10,7 +10,14 @@ typedef float32x4_t vf;
 
 SK_INLINE vf vload(const float *from) { return vld1q_f32(from); }
 SK_INLINE void vstore(float *to, vf a) { vst1q_f32(to, a); }
-SK_INLINE vf vset1(float a) { return vdupq_n_f32(a); }
+
+/* Compilers load and broadcast in one instruction (ld1r) where they can, which takes a place in the pipes of the
+ * multiply-adds, on Neoverse N2 for example. From a scalar register an fmla takes one element for all lanes. */
+SK_INLINE vf vset1(float a) {
+  if (!__builtin_constant_p(a)) __asm__("" : "+w"(a));
+  return vdupq_n_f32(a);
+}
+
 SK_INLINE vf vzero(void) { return vdupq_n_f32(0); }
 SK_INLINE vf vadd(vf a, vf b) { return vaddq_f32(a, b); }
 SK_INLINE vf vsub(vf a, vf b) { return vsubq_f32(a, b); }
@@ -33,7 +40,6 @@ SK_INLINE vf vgather(const float *base, const int32_t *offset) {
   return vld1q_lane_f32(base + offset[3], v, 3);
 }
 
-/* Groups of 8 reach over two registers: gather. */
 SK_INLINE vf vpermute(const float *base, size_t first, const int32_t *offset) {
   (void)first;
   return vgather(base, offset);

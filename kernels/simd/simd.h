@@ -9,9 +9,9 @@
  *   vmaximum(m, v)         v > m or v is NaN ? v : m
  *   vrelu(v)               v < 0 ? 0 : v
  *   vgather(base, offset)  base[offset[lane]]
- *   vpermute(base, first, offset)  the same, where all lie in the min(lanes, 8) or more floats from `first` on, a
- * multiple of them: the offsets' low bits tell which vexp(v, hardware_fma)  SLEEF's finz exponential, the same bits on
- * every ISA
+ *   vpermute(base, first, offset)  the same, where each half of the lanes reads from its own half of the register at
+ *                          base + first, a multiple of SK_LANES, so that the offsets' low bits tell which
+ *   vexp(v, hardware_fma)  SLEEF's finz exponential, the same bits on every ISA
  *
  * All are static inline: an inline function shared between objects could be taken by the linker from the AVX-512
  * object and crash an older CPU.
@@ -32,8 +32,11 @@
 /* sk_<kernel>__<isa> */
 #define SK_NAME(kernel) SK_PASTE4(sk_, kernel, __, SK_ISA)
 
-/* The compilers unroll register tiles only when told, and each has its own way to be told. */
-#if defined(__clang__)
+/* The compilers unroll register tiles only when told, and each has its own way to be told. Emulated registers are
+ * memory: there gcc would take minutes for nothing. */
+#if SK_EMULATE_AVX512
+#define SK_UNROLL
+#elif defined(__clang__)
 #define SK_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define SK_UNROLL _Pragma("GCC unroll 64")
