@@ -283,7 +283,8 @@ typedef struct sk_layer_info {
 SK_API sk_status sk_net_layer(const sk_net *net, size_t index, sk_layer_info *info);
 
 /* Called after each layer of a run, by the thread that runs; must not block or call back into the net. A batch whose
- * activations do not fit the caches goes through some layers in groups of images: these are then called for each group. */
+ * activations do not fit the caches goes through some layers in groups of images: these are then called for each group.
+ */
 typedef void sk_layer_callback(void *user, size_t layer);
 
 /* Run as sk_net_run does and report each finished layer of each group of images. */
