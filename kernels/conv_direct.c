@@ -45,16 +45,20 @@ SK_INLINE void load_bias(const float *bias, vf *sum, const size_t pixels, const 
   SK_UNROLL for (size_t i = 0; i < pixels * vectors; i++) sum[i] = vload(from + i % vectors * SK_LANES);
 }
 
-/* Where an array of outputs has block b and row r of a tile, pixel p: to + b*block + r*line + p*16. */
+/* How an array of outputs lies in memory: block b of pixel p of row r of a tile at b*block + r*line + p*16. */
 struct output_strides {
   size_t block, line;
 };
 
+/* Where the pixel and block are that the tile's registers from i * SK_VECTORS on hold. */
+SK_INLINE size_t output_at(struct output_strides strides, size_t i, const size_t width, const size_t blocks) {
+  return i % blocks * strides.block + i / blocks / width * strides.line + i / blocks % width * SK_BLOCK;
+}
+
 SK_INLINE void store_sums(float *to, struct output_strides strides, const vf *sum, const size_t rows,
                           const size_t width, const size_t blocks) {
   SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
-    float *const pixel =
-        to + i % blocks * strides.block + i / blocks / width * strides.line + i / blocks % width * SK_BLOCK;
+    float *const pixel = to + output_at(strides, i, width, blocks);
     SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) vstore(pixel + v * SK_LANES, sum[i * SK_VECTORS + v]);
   }
 }
@@ -62,8 +66,7 @@ SK_INLINE void store_sums(float *to, struct output_strides strides, const vf *su
 SK_INLINE void add_residual(const float *from, struct output_strides strides, vf *sum, const size_t rows,
                             const size_t width, const size_t blocks) {
   SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
-    const float *const pixel =
-        from + i % blocks * strides.block + i / blocks / width * strides.line + i / blocks % width * SK_BLOCK;
+    const float *const pixel = from + output_at(strides, i, width, blocks);
     SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) {
       sum[i * SK_VECTORS + v] = vadd(sum[i * SK_VECTORS + v], vload(pixel + v * SK_LANES));
     }
@@ -88,9 +91,9 @@ SK_INLINE void store_tile(const struct sk_conv_direct_args *args, struct corner 
 SK_INLINE void prefetch_residual(const struct sk_conv_direct_args *args, struct corner at, const size_t rows,
                                  const size_t width, const size_t blocks) {
   if (!at.residual) return;
+  const struct output_strides strides = {args->residual_block, args->residual_line};
   SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
-    prefetch(at.residual, i % blocks * args->residual_block + i / blocks / width * args->residual_line +
-                              i / blocks % width * SK_BLOCK);
+    prefetch(at.residual, output_at(strides, i, width, blocks));
   }
 }
 
