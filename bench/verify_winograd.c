@@ -306,12 +306,13 @@ static void filter_case(struct sk_verify *v, const void *parameters) {
   double g[MAX_ALPHA][3];
   sk_winograd_filter_matrix(c->m, c->stride, g);
   for (size_t n = 0; n < 500 && !sk_verify_failed(v); n++) {
-    float w[9], u[MAX_POINTS];
+    float w[9][SK_BLOCK], u[MAX_POINTS][SK_BLOCK];
+    const size_t lane = n % SK_BLOCK;
     double real[9], absolute[9], exact[MAX_POINTS], magnitude[MAX_POINTS];
-    sk_random_fill(&v->random, SK_DATA_REALS, w, 9);
-    for (size_t t = 0; t < 9; t++) real[t] = (double)w[t];
+    sk_random_fill(&v->random, SK_DATA_REALS, w[0], 9 * SK_BLOCK);
+    for (size_t t = 0; t < 9; t++) real[t] = (double)w[t][lane];
     for (size_t t = 0; t < 9; t++) absolute[t] = fabs(real[t]);
-    sk_fill_canaries(u, MAX_POINTS);
+    sk_fill_canaries(u[0], MAX_POINTS * SK_BLOCK);
     sk_winograd_filter_transform(c->m, g, w, u);
     sk_reference_winograd_filter_2d(&c->exact, real, exact);
     sk_reference_winograd_filter_2d(&c->absolute, absolute, magnitude);
@@ -319,7 +320,7 @@ static void filter_case(struct sk_verify *v, const void *parameters) {
       const size_t p = exact_place(c, i);
       const double bound = sk_rounding_bound(1, fabs(exact[p])) + 0x1p-48 * magnitude[p];
       const struct sk_expected expected = {.exact = exact[p], .bound = bound};
-      if (!sk_verify_value(v, u[i], &expected, "u", n, i / classes, i % classes)) break;
+      if (!sk_verify_value(v, u[i][lane], &expected, "u", n, i / classes, i % classes)) break;
     }
   }
 }

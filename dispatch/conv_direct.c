@@ -23,20 +23,30 @@ static float *packed_block(const sk_conv *plan, float *group_weights, size_t blo
   return group_weights + panel * tile * SK_BLOCK * reduction(s) + (row * side + block % tile) * SK_BLOCK;
 }
 
+/* Pack one block of outputs by the 16 channels from `channel` on: what is written stays in L1 until it is whole. */
+static void pack_square(const sk_conv *plan, const float *weights, float *packed, size_t block, size_t channel) {
+  const sk_conv_shape *s = &plan->shape;
+  const size_t inputs = sk_conv_group_inputs(s), taps = s->kernel_height * s->kernel_width;
+  const size_t first = block * SK_BLOCK, outputs = sk_size_min(SK_BLOCK, sk_conv_group_outputs(s) - first);
+  const size_t end = sk_size_min(channel + SK_BLOCK, inputs);
+  for (size_t l = 0; l < outputs; l++) {
+    const float *from = weights + ((first + l) * inputs + channel) * taps;
+    for (size_t c = channel; c < end; c++) {
+      for (size_t t = 0; t < taps; t++) packed_block(plan, packed, block, c, t)[l] = *from++;
+    }
+  }
+}
+
 static sk_status prepare(sk_conv *plan, const float *weights) {
   const sk_conv_shape *s = &plan->shape;
   const size_t outputs = sk_conv_group_outputs(s), inputs = sk_conv_group_inputs(s);
-  const size_t taps = s->kernel_height * s->kernel_width;
   const size_t group_floats = sk_blocks(outputs) * SK_BLOCK * reduction(s);
   const sk_status status = sk_conv_allocate_weights(plan, s->groups * sk_blocks(outputs), SK_BLOCK, reduction(s));
   if (status) return status;
-  for (size_t k = 0; k < s->out_channels; k++) {
-    float *group_weights = plan->weights + k / outputs * group_floats;
-    const size_t output = k % outputs;
-    for (size_t c = 0; c < inputs; c++) {
-      for (size_t t = 0; t < taps; t++) {
-        packed_block(plan, group_weights, output / SK_BLOCK, c, t)[output % SK_BLOCK] =
-            weights[(k * inputs + c) * taps + t];
+  for (size_t g = 0; g < s->groups; g++) {
+    for (size_t block = 0; block < sk_blocks(outputs); block++) {
+      for (size_t c = 0; c < inputs; c += SK_BLOCK) {
+        pack_square(plan, weights + g * outputs * reduction(s), plan->weights + g * group_floats, block, c);
       }
     }
   }

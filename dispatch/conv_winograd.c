@@ -9,6 +9,8 @@
  *             its planes, points and panels between them. For layers of many weights.
  * Source: Lavin and Gray (2016), "Fast Algorithms for Convolutional Neural Networks".
  */
+#include <string.h>
+
 #include "dispatch/conv_internal.h"
 #include "dispatch/status.h"
 #include "dispatch/winograd_filter.h"
@@ -81,6 +83,17 @@ static float *panel_weights(const sk_conv *plan, size_t class, size_t panel) {
   return plan->weights + first * column;
 }
 
+/* Read the filters of one block of outputs for one input channel: w[tap][output], zeros where there is no output. */
+static void gather_filters(const sk_conv_shape *s, const float *weights, size_t block, size_t channel,
+                           float w[9][SK_BLOCK]) {
+  const size_t first = block * SK_BLOCK, count = sk_size_min(SK_BLOCK, s->out_channels - first);
+  memset(w, 0, 9 * sizeof *w);
+  for (size_t l = 0; l < count; l++) {
+    const float *const from = weights + ((first + l) * s->in_channels + channel) * 9;
+    for (size_t t = 0; t < 9; t++) w[t][l] = from[t];
+  }
+}
+
 static sk_status pack_weights(sk_conv *plan, const float *weights) {
   const sk_conv_shape *s = &plan->shape;
   const size_t m = outputs_per_side(plan), classes = class_count(plan), tile = plan->kernels->tile_blocks;
@@ -89,15 +102,15 @@ static sk_status pack_weights(sk_conv *plan, const float *weights) {
   if (status) return status;
   double g[8][3];
   sk_winograd_filter_matrix(m, stride(plan), g);
-  for (size_t k = 0; k < s->out_channels; k++) {
-    const size_t block = k / SK_BLOCK, panel = block / tile, side = sk_size_min(tile, blocks - panel * tile);
-    float *const first = panel_weights(plan, 0, panel) + block % tile * SK_BLOCK + k % SK_BLOCK;
+  for (size_t block = 0; block < blocks; block++) {
+    const size_t panel = block / tile, side = sk_size_min(tile, blocks - panel * tile);
+    float *const first = panel_weights(plan, 0, panel) + block % tile * SK_BLOCK;
     const size_t step = (size_t)(panel_weights(plan, 1, panel) - panel_weights(plan, 0, panel));
     for (size_t c = 0; c < s->in_channels; c++) {
-      float u[64];
-      sk_winograd_filter_transform(m, g, weights + (k * s->in_channels + c) * 9, u);
-      float *const to = first + c * side * SK_BLOCK;
-      for (size_t i = 0; i < classes; i++) to[i * step] = u[i];
+      float w[9][SK_BLOCK], u[64][SK_BLOCK];
+      gather_filters(s, weights, block, c, w);
+      sk_winograd_filter_transform(m, g, w, u);
+      for (size_t i = 0; i < classes; i++) memcpy(first + i * step + c * side * SK_BLOCK, u[i], sizeof u[i]);
     }
   }
   return SK_OK;

@@ -2,7 +2,7 @@
 
 #include "kernels/winograd_points.h"
 
-enum { MAX_ALPHA = 8 };
+enum { MAX_SIDE = 8 };
 
 static const double points_f2k3[] = {0, SK_F2K3_A, -SK_F2K3_A};
 static const double points_f4k3[] = {0, SK_F4K3_A, -SK_F4K3_A, SK_F4K3_B, -SK_F4K3_B};
@@ -42,15 +42,21 @@ void sk_winograd_filter_matrix(size_t m, size_t stride, double g[][3]) {
   }
 }
 
-void sk_winograd_filter_transform(size_t m, const double g[][3], const float w[9], float *u) {
-  const size_t alpha = m + 2;
-  double half[MAX_ALPHA][3];
-  for (size_t i = 0; i < alpha; i++) {
-    for (size_t k = 0; k < 3; k++) half[i][k] = g[i][0] * w[k] + g[i][1] * w[3 + k] + g[i][2] * w[6 + k];
+void sk_winograd_filter_transform(size_t m, const double g[][3], const float w[9][SK_BLOCK], float u[][SK_BLOCK]) {
+  const size_t side = m + 2;
+  double half[MAX_SIDE][3][SK_BLOCK]; /* G w */
+  for (size_t i = 0; i < side; i++) {
+    for (size_t k = 0; k < 3; k++) {
+      for (size_t l = 0; l < SK_BLOCK; l++) {
+        half[i][k][l] = g[i][0] * w[k][l] + g[i][1] * w[3 + k][l] + g[i][2] * w[6 + k][l];
+      }
+    }
   }
-  for (size_t i = 0; i < alpha; i++) {
-    for (size_t j = 0; j < alpha; j++) {
-      u[i * alpha + j] = (float)(half[i][0] * g[j][0] + half[i][1] * g[j][1] + half[i][2] * g[j][2]);
+  for (size_t i = 0; i < side; i++) {
+    for (size_t j = 0; j < side; j++) {
+      for (size_t l = 0; l < SK_BLOCK; l++) {
+        u[i * side + j][l] = (float)(half[i][0][l] * g[j][0] + half[i][1][l] * g[j][1] + half[i][2][l] * g[j][2]);
+      }
     }
   }
 }
