@@ -101,6 +101,10 @@ SK_INLINE void prefetch_residual(const struct sk_conv_direct_args *args, struct 
 SK_INLINE void multiply_add(const float *const x[2], const float *w, vf *sum, const size_t rows, const size_t width,
                             const size_t blocks, const size_t x_pixel) {
   const size_t vectors = blocks * SK_VECTORS;
+  if (rows * width * vectors == 1) { /* clang 14 would keep the array of one on the stack */
+    sum[0] = vfma(vset1(x[0][0]), vload(w), sum[0]);
+    return;
+  }
   vf weight[MAX_VECTORS];
   SK_UNROLL for (size_t v = 0; v < vectors; v++) weight[v] = vload(w + v * SK_LANES);
   SK_UNROLL for (size_t i = 0; i < rows * width * vectors; i++) {
