@@ -74,6 +74,7 @@ static bool rows_are_consecutive(const sk_conv_shape *s, const struct sk_tensor 
 static struct division divide(const sk_conv *plan, const struct sk_tensor *x, const struct sk_tensor *residual,
                               const struct sk_tensor *y) {
   const sk_conv_shape *s = &plan->shape;
+  /* A good part of an L2 cache: measured with 512 KiB and with 1 MiB of it. */
   const size_t strip_bytes = sk_size_min((size_t)448 * 1024, plan->caches.l2_bytes / 8 * 7);
   struct division d = {.panels = sk_size_divide_up(sk_blocks(sk_conv_group_outputs(s)), plan->kernels->tile_blocks),
                        .rows = y->height,
