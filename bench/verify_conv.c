@@ -203,6 +203,19 @@ static void place_direct_output(struct sk_verify *v, const struct direct_model *
   }
 }
 
+/* Compute the first 16 channels by a call of their own, and leave the others to go on from there. */
+static void run_first_block(struct sk_verify *v, struct sk_conv_direct_args *args) {
+  struct sk_conv_direct_args part = *args;
+  part.channels = SK_BLOCK;
+  part.residual = NULL;
+  part.relu = false;
+  v->kernels->conv_direct(&part);
+  args->x += args->x_block;
+  args->weights += SK_BLOCK * args->kernel_height * args->kernel_width * args->blocks * SK_BLOCK;
+  args->channels -= SK_BLOCK;
+  args->resume = true;
+}
+
 static void run_direct(struct sk_verify *v, const struct direct_model *m, size_t rows, size_t pixels, struct epilogue e,
                        enum sk_guard_side side) {
   const struct direct_case *c = m->c;
@@ -223,6 +236,8 @@ static void run_direct(struct sk_verify *v, const struct direct_model *m, size_t
   args.weights = sk_verify_input(v, SK_SLOT_WEIGHTS, m->weights, m->terms * m->blocks * SK_BLOCK, side);
   if (e.bias) args.bias = sk_verify_input(v, SK_SLOT_BIAS, m->bias, m->blocks * SK_BLOCK, side);
   place_direct_output(v, m, &args, e, side);
+  const bool in_parts = c->channels > SK_BLOCK && e.residual != RESIDUAL_IN_PLACE && (rows + pixels) % 2 == 0;
+  if (in_parts) run_first_block(v, &args);
   v->kernels->conv_direct(&args);
   check_direct(v, m, &args, e);
   sk_verify_release(v, mark);

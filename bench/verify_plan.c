@@ -17,7 +17,8 @@ enum { WITH_BIAS = 1, WITH_RESIDUAL = 2, WITH_RELU = 4, VARIANTS = 8 };
 
 /* The ways of Winograd through a layer (dispatch/conv_winograd.c). Which one it takes depends on the caches, so a case
  * assumes some for each: of one kilobyte, which holds no block of tiles, so that they go together; of half a megabyte,
- * with which they go apart where there are enough of them. */
+ * with which they go apart where there are enough of them. Neither has an L1 cache, so that chains are cut wherever
+ * they can be. */
 enum way { WAY_OF_MACHINE, WAY_TOGETHER, WAY_APART, WAYS };
 static const char *const way_names[WAYS] = {"", ", tiles together", ", tiles apart"};
 static const struct sk_cpu_caches way_caches[WAYS] = {

@@ -67,6 +67,10 @@ static inline size_t sk_thread(void) {
 
 static inline size_t sk_blocks(size_t channels) { return sk_size_divide_up(channels, SK_BLOCK); }
 
+/* Run the direct kernel, where that pays in parts of the chains: the weights of one part stay in the L1 cache while all
+ * register tiles of the patch pass by, and unfinished sums wait in y. */
+void sk_conv_direct_in_parts(const sk_conv *plan, const struct sk_conv_direct_args *args);
+
 /* The input element under the kernel's first tap for output (0, 0). */
 static inline const float *sk_conv_first_tap(const sk_conv_shape *shape, const struct sk_tensor *x, size_t image,
                                              size_t plane) {

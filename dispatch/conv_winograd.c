@@ -224,6 +224,7 @@ static struct sk_conv_direct_args panel_args(const struct winograd_block *block,
   const size_t first = panel * plan->kernels->tile_blocks;
   return (struct sk_conv_direct_args){
       .x_block = plane_stride(block),
+      .x_ahead = plane_stride(block),
       .x_pixel = SK_BLOCK,
       .x_channel = 1,
       .y_block = plane_stride(block),
@@ -247,7 +248,7 @@ static void multiply(const struct winograd_block *block, struct sk_conv_direct_a
       const size_t point = i * alpha(plan) + j;
       args->x = block->v + point * tiles_point(plan);
       args->y = block->t + point * products_point(plan) + kept * plane_stride(block);
-      plan->kernels->conv_direct(args);
+      sk_conv_direct_in_parts(plan, args);
     }
   }
 }

@@ -68,8 +68,9 @@ static size_t cache_bytes(int name, size_t otherwise) {
 }
 
 struct sk_cpu_caches sk_cpu_caches(void) {
-  struct sk_cpu_caches caches = {(size_t)512 << 10, (size_t)8 << 20};
-#if defined(_SC_LEVEL2_CACHE_SIZE) && defined(_SC_LEVEL3_CACHE_SIZE)
+  struct sk_cpu_caches caches = {(size_t)32 << 10, (size_t)512 << 10, (size_t)8 << 20};
+#if defined(_SC_LEVEL1_DCACHE_SIZE) && defined(_SC_LEVEL2_CACHE_SIZE) && defined(_SC_LEVEL3_CACHE_SIZE)
+  caches.l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, caches.l1_bytes);
   caches.l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, caches.l2_bytes);
   caches.l3_bytes = cache_bytes(_SC_LEVEL3_CACHE_SIZE, caches.l3_bytes);
 #endif

@@ -12,10 +12,10 @@ bool sk_cpu_has_fma(void);     /* a fused multiply-add that scalar code may use 
 
 /* The caches from which blocking follows; results never depend on them. */
 struct sk_cpu_caches {
-  size_t l2_bytes, l3_bytes; /* of one core, of all that share it */
+  size_t l1_bytes, l2_bytes, l3_bytes; /* of one core, the last of all that share it */
 };
 
-/* Ask the system for the caches' sizes: 512 KiB and 8 MiB where it does not tell. */
+/* Ask the system for the caches' sizes: 32 KiB, 512 KiB and 8 MiB where it does not tell. */
 struct sk_cpu_caches sk_cpu_caches(void);
 
 #endif

@@ -39,12 +39,6 @@ SK_INLINE void prefetch_weights(uintptr_t from, size_t rounds, const size_t bloc
   }
 }
 
-/* Begin the chains with the bias. */
-SK_INLINE void load_bias(const float *bias, vf *sum, const size_t pixels, const size_t vectors) {
-  const float *const from = bias ? bias : zeros;
-  SK_UNROLL for (size_t i = 0; i < pixels * vectors; i++) sum[i] = vload(from + i % vectors * SK_LANES);
-}
-
 /* How an array of outputs lies in memory: block b of pixel p of row r of a tile at b*block + r*line + p*16. */
 struct output_strides {
   size_t block, line;
@@ -61,6 +55,22 @@ SK_INLINE void store_sums(float *to, struct output_strides strides, const vf *su
     float *const pixel = to + output_at(strides, i, width, blocks);
     SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) vstore(pixel + v * SK_LANES, sum[i * SK_VECTORS + v]);
   }
+}
+
+/* Begin the chains with the bias, or go on with those in memory. */
+SK_INLINE void load_sums(const struct sk_conv_direct_args *args, struct corner at, vf *sum, const size_t rows,
+                         const size_t width, const size_t blocks) {
+  const struct output_strides strides = {args->y_block, args->y_line};
+  if (args->resume) {
+    SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
+      const float *const pixel = at.y + output_at(strides, i, width, blocks);
+      SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) sum[i * SK_VECTORS + v] = vload(pixel + v * SK_LANES);
+    }
+    return;
+  }
+  const float *const bias = args->bias ? args->bias : zeros;
+  const size_t vectors = blocks * SK_VECTORS;
+  SK_UNROLL for (size_t i = 0; i < rows * width * vectors; i++) sum[i] = vload(bias + i % vectors * SK_LANES);
 }
 
 SK_INLINE void add_residual(const float *from, struct output_strides strides, vf *sum, const size_t rows,
@@ -120,7 +130,7 @@ SK_INLINE void accumulate(const struct sk_conv_direct_args *args, struct ahead a
   size_t left = args->channels, r = args->kernel_height, s = args->kernel_width;
   for (;;) { /* one tap of one channel block: flat, for a nest of loops takes longer between two taps */
     const float *tap[2] = {column, column + args->x_line};
-    SK_UNROLL for (size_t p = 0; p < rows * width; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_block);
+    SK_UNROLL for (size_t p = 0; p < rows * width; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_ahead);
     prefetch_weights(at.ahead, ahead.rounds, blocks);
     at.ahead += ahead.tap;
     const size_t channels = left < SK_BLOCK ? left : SK_BLOCK, step = blocks * SK_BLOCK;
@@ -173,7 +183,7 @@ enum input { BLOCKED, PLANAR };
 SK_INLINE void tile(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at, const size_t rows,
                     const size_t width, const size_t blocks, const size_t x_pixel, const enum input input) {
   vf sum[SK_TILE_PIXELS * MAX_VECTORS];
-  load_bias(args->bias, sum, rows * width, blocks * SK_VECTORS);
+  load_sums(args, at, sum, rows, width, blocks);
   prefetch_residual(args, at, rows, width, blocks);
   if (input == PLANAR) {
     accumulate_planes(args, at, sum, rows, width, blocks, x_pixel);

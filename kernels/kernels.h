@@ -29,8 +29,10 @@
  * The chain runs over channel block cb, kernel row r, kernel column s, channel c, in this order, outermost first.
  *
  * x         x + cb*x_block + i*x_line + r*x_row + s*x_column + p*x_pixel + c*x_channel
+ * x_ahead   from an element to the one that is asked for when it is read, which need not exist
  * weights   [cb][kernel_height][kernel_width][channels of the block][blocks][16], packed
  * bias      [blocks][16], or NULL for zeros
+ * resume    the chain goes on from y[b][i][p][l], where a call for the channels before has left it, not from the bias
  * residual  residual + b*residual_block + i*residual_line + p*16 + l, or NULL
  * y         y + b*y_block + i*y_line + p*16 + l
  * Requires: 1 <= blocks <= the table's tile_blocks; rows, pixels, channels >= 1.
@@ -38,7 +40,7 @@
  */
 struct sk_conv_direct_args {
   const float *x;
-  size_t x_block, x_line, x_row, x_column, x_pixel, x_channel;
+  size_t x_block, x_line, x_row, x_column, x_pixel, x_channel, x_ahead;
   const float *weights;
   const float *bias;
   const float *residual;
@@ -47,7 +49,7 @@ struct sk_conv_direct_args {
   size_t y_block, y_line;
   size_t rows, pixels, blocks, channels;
   size_t kernel_height, kernel_width;
-  bool relu;
+  bool resume, relu;
 };
 typedef void sk_conv_direct_fn(const struct sk_conv_direct_args *args);
 
