@@ -33,9 +33,11 @@ enum sk_exit sk_command_verify(const struct sk_options *options) {
       .seed = sk_options_has(options, SK_ACCEPT(SEED)) ? options->seed : SK_VERIFY_SEED,
       .json = options->json,
       .exhaustive = options->exhaustive,
-      .output = stdout};
+      .output = stdout,
+      .html = options->html};
   sk_isa chosen;
-  const sk_status status = sk_isa_choose(options->isa, &chosen);
+  sk_status status = sk_isa_choose(options->isa, &chosen);
+  if (!status) status = sk_file_check_writable(options->html);
   if (status) return sk_fail_status(options, status);
   if (options->json_path) return verify_to_file(options, wanted);
   return sk_verify_main(&wanted) == 0 ? SK_EXIT_SUCCESS : SK_EXIT_FAILURE;

@@ -97,7 +97,7 @@ struct sk_example {
   const char *meaning;
 };
 
-enum { SK_EXAMPLES = 3 };
+enum { SK_EXAMPLES = 4 };
 
 struct sk_command {
   const char *name;

@@ -8,16 +8,33 @@
 #include "dispatch/status.h"
 #include "resnet/file.h"
 
+/* The template of a page. */
+static const char *page_template(enum sk_page page) {
+  switch (page) {
+    case SK_PAGE_PROFILE: return sk_embedded_pages_profile().text;
+    case SK_PAGE_COMPARE: return sk_embedded_pages_compare().text;
+    default: return sk_embedded_pages_verify().text;
+  }
+}
+
+/* Its own script. */
+static const char *page_script(enum sk_page page) {
+  switch (page) {
+    case SK_PAGE_PROFILE: return sk_embedded_pages_profile_script().text;
+    case SK_PAGE_COMPARE: return sk_embedded_pages_compare_script().text;
+    default: return sk_embedded_pages_verify_script().text;
+  }
+}
+
 /* Find a part that the templates name as {{style.css}}; NULL for a name that is none. */
 static const char *find_part(const char *name, size_t length, enum sk_page page, const char *document) {
-  const bool is_profile = page == SK_PAGE_PROFILE;
   const struct {
     const char *name, *text;
   } parts[] = {
       {"style.css", sk_embedded_pages_style().text},
       {"page.js", sk_embedded_pages_page().text},
       {"charts.js", sk_embedded_pages_charts().text},
-      {"script.js", (is_profile ? sk_embedded_pages_profile_script() : sk_embedded_pages_compare_script()).text},
+      {"script.js", page_script(page)},
       {"document", document},
   };
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -71,9 +88,7 @@ sk_status sk_page_write(const char *path, enum sk_page page, const cJSON *docume
   struct sk_file_writer writer;
   sk_status status = sk_file_writer_open(&writer, path);
   if (!status) {
-    const struct sk_embedded page_template =
-        page == SK_PAGE_PROFILE ? sk_embedded_pages_profile() : sk_embedded_pages_compare();
-    write_template(&writer, page_template.text, page, json);
+    write_template(&writer, page_template(page), page, json);
     status = sk_file_writer_commit(&writer);
   }
   free(json);

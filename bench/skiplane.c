@@ -142,17 +142,22 @@ static const struct sk_command commands[] = {
                    "two saved runs; exit status 3, for CI, if something is slower by more than 5%"}},
      .run = sk_command_compare},
     {.name = "verify",
-     .usage = "[--isa I] [--filter RE] [--seed N] [--exhaustive] [--json]",
+     .usage = "[--isa I] [--filter RE] [--seed N] [--exhaustive] [--json] [--html FILE]",
      .summary =
-         "Check every kernel against the reference: pass or fail, worst error, a line to reproduce each failure.",
+         "Check every kernel against the reference: pass or fail, errors and bounds, a line to reproduce each failure.",
      .details =
-         "Without --isa, all ISAs that this CPU has. Each error is held against a proven bound: error/bound over 1\n"
-         "fails. Outputs lie between guard pages, so that a write or read beside them is found, too.\n"
+         "Without --isa, all ISAs that this CPU has. Each error is held against a proven bound: worst/bound over 1\n"
+         "fails; margin is its inverse. L2 and max ULP are of plain random numbers, the rest of adversarial ones, "
+         "too:\n"
+         "docs/numerics.md explains the columns, and --html draws histograms of the errors. Outputs lie between guard "
+         "pages, so that a write or read beside them is found, too.\n"
          "SKIPLANE_REQUIRE_ISA=avx512 in the environment makes it a failure that this CPU lacks it.\n"
          "The exit status is 0 if all passed, else 1.",
-     .accepts = SK_ACCEPT(ISA) | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) | SK_ACCEPT(EXHAUSTIVE) | SK_ACCEPT(JSON),
+     .accepts = SK_ACCEPT(ISA) | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) | SK_ACCEPT(EXHAUSTIVE) | SK_ACCEPT(JSON) |
+                SK_ACCEPT(HTML),
      .examples = {{"", "every kernel on every ISA of this CPU, in some seconds"},
                   {"--isa avx2 --filter '^conv_direct'", "some cases on one ISA"},
+                  {"--html errors.html", "histograms of the errors, per algorithm and kernel, as a page"},
                   {"--exhaustive --seed 7", "all combinations of parameters, with other random numbers"}},
      .run = sk_command_verify},
 };

@@ -89,6 +89,17 @@ float *sk_verify_random_floats(struct sk_verify *v, enum sk_data data, size_t co
   return values;
 }
 
+float *sk_verify_random_part(struct sk_verify *v, enum sk_data data, enum sk_part part, double largest, size_t count) {
+  float *values = sk_verify_floats(v, count);
+  sk_random_fill_part(&v->random, data, part, largest, values, count);
+  return values;
+}
+
+bool sk_verify_takes(const struct sk_verify *v, enum sk_data data, size_t turn) {
+  if (data < SK_DATA_CANCELLATION || sk_verify_exhaustive(v)) return true;
+  return data == SK_DATA_CANCELLATION + turn % (SK_DATA_KINDS - SK_DATA_CANCELLATION);
+}
+
 void sk_verify_release(struct sk_verify *v, size_t mark) {
   while (v->scratch_count > mark) sk_free(v->scratch[--v->scratch_count]);
 }
@@ -112,6 +123,25 @@ static struct sk_verify_result *new_result(struct sk_verify *v) {
   struct sk_verify_result *result = &v->results[v->result_count++];
   *result = (struct sk_verify_result){0};
   return result;
+}
+
+/* The group of a case on an ISA, made when first asked for. Groups of an earlier call may move. */
+static struct sk_verify_group *find_group(struct sk_verify *v, const struct sk_verify_case *c, sk_isa isa) {
+  for (size_t i = v->group_count; i-- > 0;) {
+    struct sk_verify_group *group = &v->groups[i];
+    if (group->isa != isa || strcmp(group->name, c->group) != 0) continue;
+    if (group->algorithm && (!c->algorithm || strcmp(group->algorithm, c->algorithm) != 0)) group->algorithm = NULL;
+    return group;
+  }
+  if (v->group_count == v->group_capacity) {
+    v->group_capacity = v->group_capacity ? 2 * v->group_capacity : 64;
+    struct sk_verify_group *grown = realloc(v->groups, v->group_capacity * sizeof *grown);
+    if (!grown) out_of_memory();
+    v->groups = grown;
+  }
+  struct sk_verify_group *group = &v->groups[v->group_count++];
+  *group = (struct sk_verify_group){.name = c->group, .isa = isa, .algorithm = c->algorithm};
+  return group;
 }
 
 static char *copy_text(const char *text) {
@@ -147,6 +177,9 @@ static void run_on(struct sk_verify *v, const struct sk_verify_case *c, const ch
   v->result->name = copy_text(name);
   v->result->isa = kernels->isa;
   v->result->algorithm = c->algorithm;
+  v->group = find_group(v, c, kernels->isa);
+  v->group->cases++;
+  v->data = SK_DATA_REALS;
   v->random = sk_random_start(v->options->seed, name);
   v->where[0] = '\0';
   fault_case = v->result->name;
@@ -156,6 +189,7 @@ static void run_on(struct sk_verify *v, const struct sk_verify_case *c, const ch
   fault_case = NULL;
   if (sk_verify_failed(v)) {
     v->failed++;
+    v->group->failed++;
     sk_progress_clear(&v->progress);
     sk_report_failure(v, v->result);
   } else {
@@ -214,13 +248,16 @@ bool sk_same_bits(float a, float b) {
   return a_bits == b_bits || (a != a && b != b);
 }
 
-/* Whether a value is as near to the exact one as it must be; keeps the worst of the case. */
+/* Whether a value is as near to the exact one as it must be; keeps the worst of the case, and counts all of the group.
+ */
 static bool within_bound(struct sk_verify *v, float got, const struct sk_expected *expected) {
   if (isnan(expected->exact)) return isnan(got);
   if (isinf(expected->bound)) return true;
   if (isinf(expected->exact)) return (double)got == expected->exact;
+  if (!isfinite(got)) return false;
   const double error = fabs((double)got - expected->exact);
-  if (!(error <= expected->bound)) return false; /* NaN too */
+  sk_error_statistics_add(&v->group->errors[v->data], got, expected->exact, expected->bound);
+  if (error > expected->bound) return false;
   if (error > v->result->max_error) v->result->max_error = error;
   if (error > expected->bound * v->result->bound_fraction) v->result->bound_fraction = error / expected->bound;
   return true;
@@ -334,6 +371,7 @@ static void release(struct sk_verify *v) {
     free(v->results[i].message);
   }
   free(v->results);
+  free(v->groups);
   for (size_t i = 0; i < SK_SLOT_COUNT; i++) sk_guard_free(&v->slots[i]);
   if (v->filtered) regfree(&v->filter);
 }
@@ -347,6 +385,9 @@ int sk_verify_main(const struct sk_verify_options *options) {
     sk_report_end(&v);
     if (v.passed + v.failed == 0) {
       fprintf(stderr, "verify: no case matches the filter \"%s\"\n", options->filter ? options->filter : "");
+      ready = false;
+    } else if (options->html && sk_report_page(&v)) {
+      fprintf(stderr, "verify: %s\n", sk_error_message());
       ready = false;
     }
   }

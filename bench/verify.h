@@ -22,12 +22,14 @@ struct sk_verify_options {
   bool json;
   bool exhaustive; /* full products of parameters: minutes instead of seconds */
   FILE *output;
+  const char *html; /* the page to write, or NULL */
 };
 
 /*
  * Run the checker and print its report: a table, or JSON; with JSON, failures are also told on stderr.
  * The environment's SKIPLANE_REQUIRE_ISA=<isa> makes it a failure when this machine cannot run that ISA.
- * Returns 0 when everything passed, 1 on a failure, an ISA this machine lacks, or a filter that matches nothing.
+ * Returns 0 when everything passed, 1 on a failure, an ISA this machine lacks, a filter that matches nothing, or a page
+ * that cannot be written.
  */
 int sk_verify_main(const struct sk_verify_options *options);
 

@@ -8,14 +8,17 @@
 #include "kernels/winograd_points.h"
 #include "reference/reference.h"
 
+#define UNDERFLOW 0x1p-150 /* half of the smallest denormal: the most that a rounding to a denormal is off by */
+
 /*
  * Each rounding multiplies a term by (1 + d), |d| <= u = 2^-24, so that n of them change it by gamma_n = n*u / (1 -
- * n*u) at most (Higham (2002), "Accuracy and Stability of Numerical Algorithms", lemma 3.1). A result below the normal
- * range loses up to 2^-150 more at each rounding, whatever its size. ReLU moves no two numbers further apart.
+ * n*u) at most (Higham (2002), "Accuracy and Stability of Numerical Algorithms", lemma 3.1). Below the normal range a
+ * rounding is off by eta = 2^-150 at most instead, whatever the size of the result; the roundings that follow in the
+ * sum make n*eta / (1 - n*u) of n such errors. ReLU moves no two numbers further apart.
  */
 double sk_rounding_bound(size_t roundings, double magnitude) {
   const double nu = (double)roundings * 0x1p-24;
-  return nu / (1 - nu) * magnitude + (double)roundings * 0x1p-150;
+  return (nu * magnitude + (double)roundings * UNDERFLOW) / (1 - nu);
 }
 
 /* ---- Chains ---- */
@@ -133,6 +136,56 @@ sk_reference_winograd sk_winograd_absolute(const sk_reference_winograd *winograd
  * so that 4 will do for both; F(4,3)'s last even value is 3 (constant and 2 multiply-adds) and its first output 3 sums.
  */
 size_t sk_winograd_transform_roundings(size_t m, size_t stride) { return 2 * (stride == 2 ? 4 : m + 2); }
+
+static double row_norm(const sk_reference_winograd_matrix matrix) {
+  double largest = 0;
+  for (size_t i = 0; i < SK_REFERENCE_WINOGRAD_MAX_ALPHA; i++) {
+    double sum = 0;
+    for (size_t j = 0; j < SK_REFERENCE_WINOGRAD_MAX_ALPHA; j++) {
+      if (matrix[i][j].numerator != 0) sum += fabs(sk_reference_rational_to_double(matrix[i][j]));
+    }
+    if (sum > largest) largest = sum;
+  }
+  return largest;
+}
+
+struct sk_winograd_norms sk_winograd_norms(const sk_reference_winograd *winograd) {
+  return (struct sk_winograd_norms){row_norm(winograd->input), row_norm(winograd->filter), row_norm(winograd->output)};
+}
+
+/*
+ * Underflow in Winograd. A rounding to a denormal is off by eta = 2^-150 at most, and what follows multiplies that.
+ * Sums and differences that are denormal are exact, so products and multiply-adds count alone. Read in
+ * winograd_transform.h, with the constants that follow them:
+ *
+ *   input   F(2,3) 1; F(4,3) even part 1, odd part 3/2 * 1 + 1; F(6,3) even part 2, odd part 2 * 2 + 1; stride 2:
+ *           F(2,3) 1, F(4,3) even part 1, odd part 5/4 * 1, multiply-add 1: 7 at most;
+ *   output  F(2,3) 1; F(4,3) 2; F(6,3) 3; stride 2: F(2,3) 1, F(4,3) 2: 3 at most.
+ *
+ * The second dimension multiplies the errors of the first by the norm of the matrix, and makes as many of its own.
+ *
+ * In Y = A^T [sum_c U_c .* V_c] A, with norms a, g, b of A^T, G, B^T, |U| <= g^2 |w| and |V| <= b^2 |x|: each channel
+ * adds |U| times the input transform's error, eta |V| for the rounding of U, and eta for that of the product and sum.
+ * A^T and A multiply this by a^2 at most; then come the output transform's own errors. Bias and residual are added
+ * exactly where the sum is denormal. 1% covers products of these with the relative errors of the roundings that follow.
+ */
+enum { INPUT_UNDERFLOWS = 7, OUTPUT_UNDERFLOWS = 3 };
+
+double sk_winograd_input_underflow(const sk_reference_winograd *winograd) {
+  return 1.01 * UNDERFLOW * (sk_winograd_norms(winograd).input + 1) * INPUT_UNDERFLOWS;
+}
+
+double sk_winograd_output_underflow(const sk_reference_winograd *winograd) {
+  return 1.01 * UNDERFLOW * (sk_winograd_norms(winograd).output + 1) * OUTPUT_UNDERFLOWS;
+}
+
+double sk_winograd_underflow(const sk_reference_winograd *winograd, size_t channels, double largest_x,
+                             double largest_weight) {
+  const struct sk_winograd_norms norm = sk_winograd_norms(winograd);
+  const double u = norm.filter * norm.filter * largest_weight, v = norm.input * norm.input * largest_x;
+  const double channel = u * sk_winograd_input_underflow(winograd) + 1.01 * UNDERFLOW * (v + 1);
+  return norm.output * norm.output * (double)channels * channel + sk_winograd_output_underflow(winograd);
+}
 
 enum { MAX_POINTS = SK_REFERENCE_WINOGRAD_MAX_ALPHA * SK_REFERENCE_WINOGRAD_MAX_ALPHA };
 

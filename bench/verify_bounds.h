@@ -44,4 +44,18 @@ void sk_winograd_magnitude(const sk_reference_winograd *winograd, const sk_conv_
 /* Roundings that a term can meet on its way through one transform of F(m,3), down the columns and along the rows. */
 size_t sk_winograd_transform_roundings(size_t m, size_t stride);
 
+/* The largest sums of absolute values of a row of B^T, of G and of A^T: no element of a transform in one dimension is
+ * larger than this times the largest that goes in. */
+struct sk_winograd_norms {
+  double input, filter, output;
+};
+struct sk_winograd_norms sk_winograd_norms(const sk_reference_winograd *winograd);
+
+/* What underflow adds to the bound of an element of the input transform, of the output transform, and of a convolution
+ * of so many channels whose inputs and weights are no larger than these. */
+double sk_winograd_input_underflow(const sk_reference_winograd *winograd);
+double sk_winograd_output_underflow(const sk_reference_winograd *winograd);
+double sk_winograd_underflow(const sk_reference_winograd *winograd, size_t channels, double largest_x,
+                             double largest_weight);
+
 #endif

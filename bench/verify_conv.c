@@ -108,10 +108,13 @@ static struct direct_model make_direct_model(struct sk_verify *v, const struct d
   m.columns = direct_columns(c, m.pixels);
   m.in_rows = direct_in_rows(c, DIRECT_ROWS);
   m.terms = c->channels * c->kernel_height * c->kernel_width;
-  m.x = sk_verify_random_floats(v, data, c->channels * m.in_rows * m.columns);
-  m.weights = sk_verify_random_floats(v, data, m.terms * blocks * SK_BLOCK);
-  m.bias = sk_verify_random_floats(v, data, blocks * SK_BLOCK);
-  m.residual = sk_verify_random_floats(v, data, blocks * DIRECT_ROWS * m.pixels * SK_BLOCK);
+  const size_t lanes = blocks * SK_BLOCK;
+  const double largest = (double)m.terms + 2;
+  m.x = sk_verify_random_part(v, data, SK_PART_X, largest, c->channels * m.in_rows * m.columns);
+  m.weights = sk_verify_random_part(v, data, SK_PART_WEIGHTS, largest, m.terms * lanes);
+  m.bias = sk_verify_random_part(v, data, SK_PART_ADDEND, largest, lanes);
+  m.residual = sk_verify_random_part(v, data, SK_PART_ADDEND, largest, lanes * DIRECT_ROWS * m.pixels);
+  for (size_t l = 0; l < lanes && data == SK_DATA_CANCELLATION; l++) sk_random_cancel(m.weights + l, m.terms, lanes);
   direct_sums(v, &m);
   return m;
 }
@@ -248,6 +251,8 @@ static void run_direct_patches(struct sk_verify *v, const struct direct_model *m
   const size_t epilogues = sk_verify_exhaustive(v) ? EPILOGUES : 1;
   for (size_t patch = 0; patch < DIRECT_ROWS * m->pixels; patch++) {
     const size_t rows = patch / m->pixels + 1, pixels = patch % m->pixels + 1;
+    /* Adversarial data is for the arithmetic, which all patches share: by default the widest have it. */
+    if (m->data > SK_DATA_REALS && pixels < m->pixels && !sk_verify_exhaustive(v)) continue;
     /* Wide patches repeat what narrower ones showed: by default they take turns in height. */
     if (pixels > v->kernels->tile_pixels + 1 && rows != pixels % DIRECT_ROWS + 1 && !sk_verify_exhaustive(v)) continue;
     const size_t turn = pixels * 5 + rows * 7 + m->c->channels * 11 + m->data * 3 + m->blocks;
@@ -261,8 +266,11 @@ static void run_direct_patches(struct sk_verify *v, const struct direct_model *m
 
 static void direct_case(struct sk_verify *v, const void *parameters) {
   for (size_t blocks = 1; blocks <= v->kernels->tile_blocks; blocks++) {
-    for (enum sk_data data = SK_DATA_INTEGERS; data <= SK_DATA_REALS && !sk_verify_failed(v); data++) {
-      const struct direct_model m = make_direct_model(v, parameters, data, blocks);
+    for (enum sk_data data = SK_DATA_INTEGERS; data < SK_DATA_KINDS && !sk_verify_failed(v); data++) {
+      const struct direct_case *c = parameters;
+      if (!sk_verify_takes(v, data, c->channels + c->stride + c->planar + blocks)) continue;
+      const struct direct_model m = make_direct_model(v, c, data, blocks);
+      v->data = data;
       run_direct_patches(v, &m);
     }
   }
@@ -351,11 +359,16 @@ static void make_grouped_model(struct sk_verify *v, const struct grouped_case *c
   *m = (struct grouped_model){.c = c, .data = data};
   m->columns = grouped_columns(c, GROUPED_PIXELS);
   m->terms = c->channels * c->kernel_height * c->kernel_width;
-  m->x = sk_verify_random_floats(v, data, GROUPED_PLANES * c->kernel_height * m->columns * SK_BLOCK);
+  const double largest = (double)m->terms + 2;
+  const size_t floats = GROUPED_PLANES * c->kernel_height * m->columns * SK_BLOCK;
+  m->x = sk_verify_random_part(v, data, SK_PART_X, largest, floats);
   choose_lanes(v, m);
-  m->weights = sk_verify_random_floats(v, data, m->terms * SK_BLOCK);
-  m->bias = sk_verify_random_floats(v, data, SK_BLOCK);
-  m->residual = sk_verify_random_floats(v, data, GROUPED_PIXELS * SK_BLOCK);
+  m->weights = sk_verify_random_part(v, data, SK_PART_WEIGHTS, largest, m->terms * SK_BLOCK);
+  m->bias = sk_verify_random_part(v, data, SK_PART_ADDEND, largest, SK_BLOCK);
+  m->residual = sk_verify_random_part(v, data, SK_PART_ADDEND, largest, GROUPED_PIXELS * SK_BLOCK);
+  for (size_t l = 0; l < SK_BLOCK && data == SK_DATA_CANCELLATION; l++) {
+    sk_random_cancel(m->weights + l, m->terms, SK_BLOCK);
+  }
   grouped_sums(v, m);
 }
 
@@ -426,10 +439,14 @@ static void run_grouped(struct sk_verify *v, const struct grouped_model *m, size
 }
 
 static void grouped_case(struct sk_verify *v, const void *parameters) {
-  for (enum sk_data data = SK_DATA_INTEGERS; data <= SK_DATA_REALS; data++) {
+  for (enum sk_data data = SK_DATA_INTEGERS; data < SK_DATA_KINDS; data++) {
+    const struct grouped_case *c = parameters;
     struct grouped_model m;
-    make_grouped_model(v, parameters, data, &m);
-    for (size_t pixels = 1; pixels <= GROUPED_PIXELS; pixels++) {
+    if (!sk_verify_takes(v, data, c->channels + c->stride + (size_t)c->lanes)) continue;
+    make_grouped_model(v, c, data, &m);
+    v->data = data;
+    for (size_t pixels = data > SK_DATA_REALS && !sk_verify_exhaustive(v) ? GROUPED_PIXELS : 1;
+         pixels <= GROUPED_PIXELS; pixels++) {
       for (size_t i = 0; i < EPILOGUES; i++) {
         for (enum sk_guard_side side = 0; side < SK_GUARD_SIDES; side++) {
           run_grouped(v, &m, pixels, epilogue_number(i), side);

@@ -10,8 +10,14 @@
 
 static void run_dense(struct sk_verify *v, size_t inputs, size_t panels, enum sk_data data) {
   const size_t outputs = panels * SK_DENSE_PANEL, mark = v->scratch_count;
-  const float *x = sk_verify_random_floats(v, data, inputs), *bias = sk_verify_random_floats(v, data, outputs);
-  const float *weights = sk_verify_random_floats(v, data, inputs * outputs);
+  const double largest = (double)inputs + 1;
+  const float *x = sk_verify_random_part(v, data, SK_PART_X, largest, inputs);
+  const float *bias = sk_verify_random_part(v, data, SK_PART_ADDEND, largest, outputs);
+  float *weights = sk_verify_random_part(v, data, SK_PART_WEIGHTS, largest, inputs * outputs);
+  for (size_t o = 0; o < outputs && data == SK_DATA_CANCELLATION; o++) {
+    sk_random_cancel(weights + o / SK_DENSE_PANEL * inputs * SK_DENSE_PANEL + o % SK_DENSE_PANEL, inputs,
+                     SK_DENSE_PANEL);
+  }
   float *bits = sk_verify_floats(v, outputs);
   double *exact = sk_verify_scratch(v, outputs * sizeof *exact),
          *magnitude = sk_verify_scratch(v, outputs * sizeof *exact);
@@ -23,6 +29,7 @@ static void run_dense(struct sk_verify *v, size_t inputs, size_t panels, enum sk
     memcpy(exact + o, chain.sum, sizeof chain.sum);
     memcpy(magnitude + o, chain.magnitude, sizeof chain.magnitude);
   }
+  v->data = data;
   for (enum sk_guard_side side = 0; side < SK_GUARD_SIDES && !sk_verify_failed(v); side++) {
     sk_verify_at(v, "%s, %zu panels, %s", sk_data_name(data), panels, sk_guard_side_name(side));
     const struct sk_dense_args args = {
@@ -34,7 +41,8 @@ static void run_dense(struct sk_verify *v, size_t inputs, size_t panels, enum sk
         .panels = panels,
     };
     v->kernels->dense(&args);
-    const struct sk_plane_check check = {args.y, 1, outputs / SK_BLOCK, outputs, bits, exact, magnitude, inputs};
+    const size_t roundings = data == SK_DATA_INTEGERS ? 0 : inputs;
+    const struct sk_plane_check check = {args.y, 1, outputs / SK_BLOCK, outputs, bits, exact, magnitude, roundings};
     sk_plane_check(v, &check);
   }
   sk_verify_release(v, mark);
@@ -42,8 +50,9 @@ static void run_dense(struct sk_verify *v, size_t inputs, size_t panels, enum sk
 
 static void dense_case(struct sk_verify *v, const void *parameters) {
   for (size_t panels = 1; panels <= 3; panels++) {
-    for (enum sk_data data = SK_DATA_INTEGERS; data <= SK_DATA_REALS; data++) {
-      run_dense(v, *(const size_t *)parameters, panels, data);
+    for (enum sk_data data = SK_DATA_INTEGERS; data < SK_DATA_KINDS; data++) {
+      const size_t inputs = *(const size_t *)parameters;
+      if (sk_verify_takes(v, data, inputs + panels)) run_dense(v, inputs, panels, data);
     }
   }
 }

@@ -4,9 +4,11 @@
 
 #include <regex.h>
 
+#include "bench/json_output.h"
 #include "bench/terminal.h"
 #include "bench/verify.h"
 #include "bench/verify_guard.h"
+#include "bench/verify_statistics.h"
 #include "kernels/kernels.h"
 
 /* ---- Random data ---- */
@@ -17,13 +19,20 @@ struct sk_random {
 
 /* What a case's numbers are like. */
 enum sk_data {
-  SK_DATA_INTEGERS, /* -4 to 4: products and sums are exact, so results must match the reference bit for bit */
-  SK_DATA_REALS,    /* in (-1, 1), of several magnitudes: results must lie within the proven bound */
-  SK_DATA_SPECIAL,  /* reals with NaN, -0 and infinities among them */
+  SK_DATA_SPECIAL,      /* reals with NaN, -0 and infinities among them */
+  SK_DATA_INTEGERS,     /* -4 to 4: products and sums are exact, so results must match the reference bit for bit */
+  SK_DATA_REALS,        /* in (-1, 1), of several magnitudes: results must lie within the proven bound */
+  SK_DATA_CANCELLATION, /* sums far smaller than the sums of absolute values; this and the following are adversarial */
+  SK_DATA_SCALES,       /* terms of one sum that differ by up to 2^80 */
+  SK_DATA_OVERFLOW,     /* sums just below the largest float: no step on the way may overflow */
+  SK_DATA_DENORMALS,    /* operands and results below the normal range */
   SK_DATA_KINDS
 };
 
 const char *sk_data_name(enum sk_data data);
+
+/* What an array is to the sums that are formed with it: adversarial data differs between them. */
+enum sk_part { SK_PART_X, SK_PART_WEIGHTS, SK_PART_ADDEND }; /* an addend is a bias, residual or element of a tile */
 
 /* Start the stream that belongs to a seed and a name, so that a filtered run sees the data of a full one. */
 struct sk_random sk_random_start(uint64_t seed, const char *name);
@@ -31,6 +40,19 @@ uint64_t sk_random_next(struct sk_random *random);
 size_t sk_random_below(struct sk_random *random, size_t limit);
 void sk_random_shuffle(struct sk_random *random, size_t *order, size_t count); /* order[]: 0 to count - 1 */
 void sk_random_fill(struct sk_random *random, enum sk_data data, float *values, size_t count);
+
+/* Likewise with numbers for a part of sums. Those near overflow are in [1/2, 1) times what keeps a sum below 2^127 that
+ * would reach `largest` with 1 in their place. */
+void sk_random_fill_part(struct sk_random *random, enum sk_data data, enum sk_part part, double largest, float *values,
+                         size_t count);
+
+/* The exponent of the power of two that brings `largest` to [2^126, 2^127), and of its share that x takes, the rest
+ * being the weights'. */
+int sk_overflow_exponent(double largest);
+int sk_overflow_exponent_of_x(int exponent);
+
+/* Make the weights weights[t*step] of a chain sum to zero up to rounding, as inputs near 1 need to cancel. */
+void sk_random_cancel(float *weights, size_t terms, size_t step);
 
 /* ---- Cases ---- */
 
@@ -47,6 +69,15 @@ enum sk_slot {
 };
 
 enum sk_verify_status { SK_VERIFY_PASSED, SK_VERIFY_FAILED, SK_VERIFY_SKIPPED };
+
+/* A line of the table: the cases of one name on one ISA, and the errors that were seen, by the kind of data. */
+struct sk_verify_group {
+  const char *name;
+  sk_isa isa;
+  const char *algorithm; /* of all of them, or NULL */
+  size_t cases, failed;
+  struct sk_error_statistics errors[SK_DATA_KINDS];
+};
 
 struct sk_verify_result {
   const char *group; /* the line of the table it belongs to */
@@ -72,11 +103,15 @@ struct sk_verify {
   size_t total;  /* of them */
   struct sk_progress progress;
   struct sk_verify_result *results;
-  size_t result_count, result_capacity, reported;
+  size_t result_count, result_capacity;
+  struct sk_verify_group *groups; /* in the order of their first cases */
+  size_t group_count, group_capacity, reported;
 
   /* The case that runs now. */
   const struct sk_kernel_table *kernels;
   struct sk_verify_result *result;
+  struct sk_verify_group *group;
+  enum sk_data data; /* of the run that is checked now */
   struct sk_random random;
   char where[240]; /* which of its runs, for messages */
   struct sk_guarded slots[SK_SLOT_COUNT];
@@ -121,6 +156,11 @@ static inline bool sk_verify_failed(const struct sk_verify *v) { return v->resul
 void *sk_verify_scratch(struct sk_verify *v, size_t bytes);
 float *sk_verify_floats(struct sk_verify *v, size_t count);
 float *sk_verify_random_floats(struct sk_verify *v, enum sk_data data, size_t count);
+float *sk_verify_random_part(struct sk_verify *v, enum sk_data data, enum sk_part part, double largest, size_t count);
+
+/* Whether a case is to run on a kind of data (not the special one): integers and reals always, of the adversarial kinds
+ * one in turn, or all. */
+bool sk_verify_takes(const struct sk_verify *v, enum sk_data data, size_t turn);
 
 /* Free what was allocated since v->scratch_count was `mark`, for cases of many runs. */
 void sk_verify_release(struct sk_verify *v, size_t mark);
@@ -154,8 +194,18 @@ static inline bool sk_verify_exhaustive(const struct sk_verify *v) { return v->o
 
 void sk_report_start(const struct sk_verify *v);
 void sk_report_failure(const struct sk_verify *v, const struct sk_verify_result *result);
-/* Print the lines of the table for the cases that were run since the last call. */
+/* Print the lines of the table for the groups that came since the last call. */
 void sk_report_groups(struct sk_verify *v);
 void sk_report_end(struct sk_verify *v);
+/* Write the page of options->html. */
+sk_status sk_report_page(const struct sk_verify *v);
+
+/* The errors of a group over all kinds of data. */
+struct sk_error_statistics sk_verify_group_errors(const struct sk_verify_group *group);
+
+/* ---- The document of --json and --html (verify_document.c) ---- */
+
+/* Build it, with all cases or only those that did not pass. End it with sk_json_discard. */
+void sk_verify_document(const struct sk_verify *v, bool all_cases, struct sk_json *json);
 
 #endif

@@ -13,7 +13,6 @@
 
 /* A run's epilogue is a sum of these. */
 enum { WITH_BIAS = 1, WITH_RESIDUAL = 2, WITH_RELU = 4, VARIANTS = 8 };
-#define DATA (SK_DATA_REALS + 1)
 
 /* The ways of Winograd through a layer (dispatch/conv_winograd.c). Which one it takes depends on the caches, so a case
  * assumes some for each: of one kilobyte, which holds no block of tiles, so that they go together; of half a megabyte,
@@ -34,11 +33,12 @@ struct fixture {
   size_t in_floats, weight_floats, out_floats, terms;
   bool in_blocks[WAYS]; /* whether tensors of this shape must be done so, in blocks that do not divide the tiles */
   bool ready;
-  float *x[DATA], *weights[DATA], *bias[DATA], *residual[DATA];
-  double *exact[DATA], *magnitude[DATA]; /* of the convolution without its epilogue */
-  double *winograd_magnitude[7];         /* by m, or NULL */
-  sk_algorithm bits_algorithm;           /* whose bits these are */
-  float *bits[DATA][VARIANTS];           /* the generic kernels' results, or NULL */
+  float *x[SK_DATA_KINDS], *weights[SK_DATA_KINDS], *bias[SK_DATA_KINDS], *residual[SK_DATA_KINDS];
+  double *exact[SK_DATA_KINDS], *magnitude[SK_DATA_KINDS]; /* of the convolution without its epilogue; NULL: not run */
+  double *winograd_magnitude[SK_DATA_KINDS][7];            /* by m, or NULL */
+  double winograd_underflow[SK_DATA_KINDS][7];             /* likewise: what it adds to the bound */
+  sk_algorithm bits_algorithm;                             /* whose bits these are */
+  float *bits[SK_DATA_KINDS][VARIANTS];                    /* the generic kernels' results, or NULL */
 };
 
 struct plan_case {
@@ -63,10 +63,17 @@ static double *to_double(const float *x, size_t count) {
   return real;
 }
 
-static float *random_array(struct sk_random *random, enum sk_data data, size_t count) {
+/* Those near overflow are drawn in [1/2, 1), and scaled when their sums are known. */
+static float *random_array(struct sk_random *random, enum sk_data data, enum sk_part part, size_t count) {
   float *values = allocate(count, sizeof *values);
-  sk_random_fill(random, data, values, count);
+  sk_random_fill_part(random, data, part, 0x1p126, values, count);
   return values;
+}
+
+static double largest_of(const double *values, size_t count) {
+  double largest = 0;
+  for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs(values[i]));
+  return largest;
 }
 
 /* Make the last image of a batch the same as the first: equal images must give equal bits. */
@@ -75,13 +82,46 @@ static void repeat_first_image(float *images, size_t batch, size_t floats) {
 }
 
 /* F(6,3) has no points for stride 2, nor does it apply. */
-static void fill_winograd_magnitudes(struct fixture *f, const double *x, const double *weights) {
+static void fill_winograd_magnitudes(struct fixture *f, enum sk_data data, const double *x, const double *weights) {
   for (size_t m = 2; m <= 6; m += 2) {
     sk_reference_winograd winograd;
     if (!sk_winograd_exact(m, f->shape.stride_height, &winograd)) continue;
-    f->winograd_magnitude[m] = allocate(f->out_floats, sizeof(double));
-    sk_winograd_magnitude(&winograd, &f->shape, x, weights, f->winograd_magnitude[m]);
+    f->winograd_magnitude[data][m] = allocate(f->out_floats, sizeof(double));
+    sk_winograd_magnitude(&winograd, &f->shape, x, weights, f->winograd_magnitude[data][m]);
+    f->winograd_underflow[data][m] = sk_winograd_underflow(&winograd, f->shape.in_channels, largest_of(x, f->in_floats),
+                                                           largest_of(weights, f->weight_floats));
   }
+}
+
+static void scale_floats(float *values, size_t count, int exponent) {
+  for (size_t i = 0; i < count; i++) values[i] = ldexpf(values[i], exponent);
+}
+
+static void scale_doubles(double *values, size_t count, int exponent) {
+  for (size_t i = 0; values && i < count; i++) values[i] = ldexp(values[i], exponent);
+}
+
+/* Bring the largest sum to just below the largest float, by powers of two, which change nothing else: that of absolute
+ * values, bias and residual included, and Winograd's where it applies, for no step on the way exceeds it. */
+static void scale_to_overflow(struct fixture *f) {
+  const enum sk_data data = SK_DATA_OVERFLOW;
+  double largest = largest_of(f->magnitude[data], f->out_floats);
+  for (size_t m = 2; m <= 6; m += 2) {
+    const double *magnitude = f->winograd_magnitude[data][m];
+    if (magnitude) largest = fmax(largest, largest_of(magnitude, f->out_floats));
+  }
+  const int exponent = sk_overflow_exponent(largest + 2), of_x = sk_overflow_exponent_of_x(exponent);
+  scale_floats(f->x[data], f->in_floats, of_x);
+  scale_floats(f->weights[data], f->weight_floats, exponent - of_x);
+  scale_floats(f->bias[data], f->shape.out_channels, exponent);
+  scale_floats(f->residual[data], f->out_floats, exponent);
+  scale_doubles(f->exact[data], f->out_floats, exponent);
+  scale_doubles(f->magnitude[data], f->out_floats, exponent);
+  for (size_t m = 2; m <= 6; m += 2) scale_doubles(f->winograd_magnitude[data][m], f->out_floats, exponent);
+}
+
+static void cancel_weights(const struct fixture *f, float *weights) {
+  for (size_t k = 0; k < f->shape.out_channels; k++) sk_random_cancel(weights + k * f->terms, f->terms, 1);
 }
 
 static bool takes_winograd(const sk_conv_shape *shape) {
@@ -91,19 +131,30 @@ static bool takes_winograd(const sk_conv_shape *shape) {
 
 static void fill_fixture(struct fixture *f, struct sk_random *random, enum sk_data data) {
   const size_t batch = f->shape.batch;
-  f->x[data] = random_array(random, data, f->in_floats);
-  f->weights[data] = random_array(random, data, f->weight_floats);
-  f->bias[data] = random_array(random, data, f->shape.out_channels);
-  f->residual[data] = random_array(random, data, f->out_floats);
+  f->x[data] = random_array(random, data, SK_PART_X, f->in_floats);
+  f->weights[data] = random_array(random, data, SK_PART_WEIGHTS, f->weight_floats);
+  f->bias[data] = random_array(random, data, SK_PART_ADDEND, f->shape.out_channels);
+  f->residual[data] = random_array(random, data, SK_PART_ADDEND, f->out_floats);
+  if (data == SK_DATA_CANCELLATION) cancel_weights(f, f->weights[data]);
   repeat_first_image(f->x[data], batch, f->in_floats);
   repeat_first_image(f->residual[data], batch, f->out_floats);
   double *x = to_double(f->x[data], f->in_floats), *weights = to_double(f->weights[data], f->weight_floats);
   f->exact[data] = allocate(f->out_floats, sizeof(double));
   f->magnitude[data] = allocate(f->out_floats, sizeof(double));
   sk_reference_conv(&f->shape, x, weights, NULL, f->exact[data], f->magnitude[data]);
-  if (data == SK_DATA_REALS && takes_winograd(&f->shape)) fill_winograd_magnitudes(f, x, weights);
+  if (data >= SK_DATA_REALS && takes_winograd(&f->shape)) fill_winograd_magnitudes(f, data, x, weights);
+  if (data == SK_DATA_OVERFLOW) scale_to_overflow(f);
   sk_free(x);
   sk_free(weights);
+}
+
+/* By default small layers run on one kind of adversarial data, and one in four large ones, whatever the seed. */
+static bool takes_data(const struct sk_verify *v, const struct fixture *f, enum sk_data data) {
+  struct sk_random random = sk_random_start(0, f->name);
+  const size_t turn = sk_random_below(&random, 1024);
+  const bool is_large = f->out_floats * f->terms > (size_t)1 << 21;
+  if (data > SK_DATA_REALS && is_large && turn % 4 != 0 && !sk_verify_exhaustive(v)) return false;
+  return sk_verify_takes(v, data, turn / 4);
 }
 
 static void prepare_fixture(const struct sk_verify *v, struct fixture *f) {
@@ -116,11 +167,13 @@ static void prepare_fixture(const struct sk_verify *v, struct fixture *f) {
   f->weight_floats = s->out_channels * f->terms;
   f->out_floats = s->batch * s->out_channels * f->out_height * f->out_width;
   struct sk_random random = sk_random_start(v->options->seed, f->name);
-  for (enum sk_data data = 0; data < DATA; data++) fill_fixture(f, &random, data);
+  for (enum sk_data data = SK_DATA_INTEGERS; data < SK_DATA_KINDS; data++) {
+    if (takes_data(v, f, data)) fill_fixture(f, &random, data);
+  }
 }
 
 static void forget_bits(struct fixture *f) {
-  for (size_t i = 0; i < (size_t)DATA * VARIANTS; i++) {
+  for (size_t i = 0; i < (size_t)SK_DATA_KINDS * VARIANTS; i++) {
     sk_free(f->bits[i / VARIANTS][i % VARIANTS]);
     f->bits[i / VARIANTS][i % VARIANTS] = NULL;
   }
@@ -128,15 +181,15 @@ static void forget_bits(struct fixture *f) {
 
 static void free_fixture(struct fixture *f) {
   forget_bits(f);
-  for (size_t data = 0; data < DATA; data++) {
+  for (size_t data = 0; data < SK_DATA_KINDS; data++) {
     sk_free(f->x[data]);
     sk_free(f->weights[data]);
     sk_free(f->bias[data]);
     sk_free(f->residual[data]);
     sk_free(f->exact[data]);
     sk_free(f->magnitude[data]);
+    for (size_t m = 0; m < 7; m++) sk_free(f->winograd_magnitude[data][m]);
   }
-  for (size_t m = 0; m < 7; m++) sk_free(f->winograd_magnitude[m]);
 }
 
 /* ---- One run ---- */
@@ -207,13 +260,15 @@ static struct sk_expected expect(const struct run *r, const float *bits, size_t 
   const size_t channel = at / (f->out_height * f->out_width) % f->shape.out_channels;
   const double bias = r->variant & WITH_BIAS ? (double)f->bias[r->data][channel] : 0;
   const double residual = r->variant & WITH_RESIDUAL ? (double)f->residual[r->data][at] : 0;
-  const double magnitude = (m ? f->winograd_magnitude[m] : f->magnitude[r->data])[at] + fabs(bias) + fabs(residual);
+  const double *magnitudes = m ? f->winograd_magnitude[r->data][m] : f->magnitude[r->data];
+  const double magnitude = magnitudes[at] + fabs(bias) + fabs(residual);
   const size_t roundings =
       m ? 2 * sk_winograd_transform_roundings(m, stride) + 2 + f->shape.in_channels + 2 : f->terms + 2;
   struct sk_expected e = {.exactly = bits != NULL,
                           .bits = bits ? bits[at] : 0,
                           .exact = f->exact[r->data][at] + bias + residual,
-                          .bound = r->data == SK_DATA_INTEGERS ? 0 : sk_rounding_bound(roundings, magnitude)};
+                          .bound = sk_rounding_bound(roundings, magnitude) + f->winograd_underflow[r->data][m]};
+  if (r->data == SK_DATA_INTEGERS) e.bound = 0;
   if ((r->variant & WITH_RELU) && e.exact < 0) e.exact = 0;
   return e;
 }
@@ -427,15 +482,18 @@ static void plan_case(struct sk_verify *v, const void *parameters) {
   const struct plan_case *c = parameters;
   const size_t m = sk_winograd_outputs(c->algorithm);
   prepare_fixture(v, c->fixture);
-  if (m && !c->fixture->winograd_magnitude[m]) {
+  if (m && !c->fixture->winograd_magnitude[SK_DATA_REALS][m]) {
     sk_verify_fail(v, "no exact matrices for F(%zu,3)", m);
     return;
   }
-  for (enum sk_data data = m ? SK_DATA_REALS : SK_DATA_INTEGERS; data < DATA; data++) {
+  for (enum sk_data data = m ? SK_DATA_REALS : SK_DATA_INTEGERS; data < SK_DATA_KINDS; data++) {
+    v->data = data;
     for (unsigned variant = VARIANTS; variant-- > 0;) {
-      /* By default everything at once, and one of the other combinations in turn. */
-      const bool chosen = variant == VARIANTS - 1 || variant == (c->fixture->out_floats + data) % (VARIANTS - 1);
-      if ((chosen || sk_verify_exhaustive(v)) && !sk_verify_failed(v)) run_variant(v, c, data, variant);
+      /* By default everything at once, except for adversarial data, and one of the other combinations in turn. */
+      const bool all = variant == VARIANTS - 1 && data <= SK_DATA_REALS;
+      const bool chosen = all || variant == (c->fixture->out_floats + data) % (VARIANTS - 1);
+      if (!c->fixture->exact[data] || sk_verify_failed(v)) break;
+      if (chosen || sk_verify_exhaustive(v)) run_variant(v, c, data, variant);
     }
   }
 }

@@ -1,10 +1,9 @@
 /* The checker's report: a table for people, JSON for programs, and one line for each failure. */
-#include <cjson/cJSON.h>
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "bench/page.h"
 #include "bench/verify_internal.h"
+#include "dispatch/status.h"
 
 void sk_report_start(const struct sk_verify *v) {
   if (v->options->json) return;
@@ -13,7 +12,8 @@ void sk_report_start(const struct sk_verify *v) {
           v->filtered ? ", filter " : "", v->filtered ? v->options->filter : "",
           v->options->exhaustive ? ", exhaustive" : "");
   for (size_t i = 0; i < v->table_count; i++) fprintf(out, " %s", sk_isa_name(v->tables[i]->isa));
-  fprintf(out, "\n%-24s %-8s %7s %7s %12s %12s\n", "kernel", "isa", "cases", "failed", "error/bound", "max error");
+  fprintf(out, "\n%-22s %-8s %6s %6s %11s %9s %8s %9s %6s %8s  %s\n", "kernel", "isa", "cases", "failed", "worst/bound",
+          "rms/bound", "margin", "L2", "exact", "max ULP", "worst on");
   fflush(out);
 }
 
@@ -25,83 +25,73 @@ void sk_report_failure(const struct sk_verify *v, const struct sk_verify_result 
   fflush(out);
 }
 
-/* One line of the table: the cases of a group on one ISA, from results[first] on. */
-static void report_group(const struct sk_verify *v, size_t first, sk_isa isa) {
-  const char *group = v->results[first].group;
-  size_t cases = 0, failed = 0;
-  double fraction = 0, error = 0;
-  for (size_t i = first; i < v->result_count; i++) {
-    const struct sk_verify_result *r = &v->results[i];
-    if (r->isa != isa || strcmp(r->group, group) != 0) continue;
-    cases++;
-    failed += r->status == SK_VERIFY_FAILED;
-    if (r->bound_fraction > fraction) fraction = r->bound_fraction;
-    if (r->max_error > error) error = r->max_error;
+/* A figure, or what stands for none. */
+static void print_figure(FILE *out, int width, bool known, double value) {
+  if (known) {
+    fprintf(out, " %*.3g", width, value);
+  } else {
+    fprintf(out, " %*s", width, "-");
   }
-  if (cases == 0) return;
-  fprintf(v->options->output, "%-24s %-8s %7zu %7zu %12.3g %12.3g\n", group, sk_isa_name(isa), cases, failed, fraction,
-          error);
 }
 
-/* Whether results[index] is the first of its group since the last report. */
-static bool starts_group(const struct sk_verify *v, size_t index) {
-  for (size_t i = v->reported; i < index; i++) {
-    if (strcmp(v->results[i].group, v->results[index].group) == 0) return false;
+/* The kind of data whose errors came nearest to the bound. */
+static enum sk_data worst_data(const struct sk_verify_group *group) {
+  enum sk_data worst = SK_DATA_REALS;
+  for (enum sk_data data = 0; data < SK_DATA_KINDS; data++) {
+    if (group->errors[data].worst_fraction > group->errors[worst].worst_fraction) worst = data;
   }
-  return true;
+  return worst;
+}
+
+/* One line of the table. Sums of squares of unlike scales would tell of the largest alone, and where terms cancel any
+ * float is many places off: the L2 error, the share of correctly
+ * rounded values and the ULPs are those of plain reals. */
+static void report_group(FILE *out, const struct sk_verify_group *group) {
+  const struct sk_error_statistics *reals = &group->errors[SK_DATA_REALS], all = sk_verify_group_errors(group);
+  const bool off = all.worst_fraction > 0;
+  fprintf(out, "%-22s %-8s %6zu %6zu", group->name, sk_isa_name(group->isa), group->cases, group->failed);
+  print_figure(out, 11, all.values > 0, all.worst_fraction);
+  print_figure(out, 9, all.values > 0, sk_root_mean_square(all.sum_fraction, all.values));
+  print_figure(out, 8, off, sk_error_margin(&all));
+  print_figure(out, 9, reals->values > 0, sk_error_l2(reals));
+  if (reals->values > 0) {
+    fprintf(out, " %5.1f%%", 100 * (double)reals->ulp[0] / (double)reals->values);
+  } else {
+    fprintf(out, " %6s", "-");
+  }
+  print_figure(out, 8, reals->values > 0, (double)reals->worst_ulp);
+  fprintf(out, "  %s\n", off ? sk_data_name(worst_data(group)) : "-");
 }
 
 void sk_report_groups(struct sk_verify *v) {
-  for (size_t i = v->reported; i < v->result_count && !v->options->json; i++) {
-    if (v->results[i].status == SK_VERIFY_SKIPPED || strcmp(v->results[i].group, "isa") == 0) continue;
-    if (i > v->reported && strcmp(v->results[i].group, v->results[i - 1].group) == 0) continue;
-    if (!starts_group(v, i)) continue;
-    for (size_t t = 0; t < v->table_count; t++) report_group(v, i, v->tables[t]->isa);
+  for (; v->reported < v->group_count; v->reported++) {
+    if (!v->options->json) report_group(v->options->output, &v->groups[v->reported]);
   }
   fflush(v->options->output);
-  v->reported = v->result_count;
 }
 
-static cJSON *isas_json(void) {
-  cJSON *list = cJSON_CreateArray();
-  for (unsigned i = SK_ISA_AUTO + 1; i < SK_ISA_COUNT; i++) {
-    cJSON *item = cJSON_CreateObject();
-    cJSON_AddStringToObject(item, "name", sk_isa_name((sk_isa)i));
-    cJSON_AddBoolToObject(item, "built", sk_isa_built((sk_isa)i));
-    cJSON_AddBoolToObject(item, "available", sk_isa_available((sk_isa)i));
-    cJSON_AddItemToArray(list, item);
-  }
-  return list;
-}
-
-static cJSON *case_json(const struct sk_verify_result *r) {
-  static const char *const statuses[] = {"passed", "failed", "skipped"};
-  cJSON *item = cJSON_CreateObject();
-  cJSON_AddStringToObject(item, "name", r->name);
-  cJSON_AddStringToObject(item, "isa", sk_isa_name(r->isa));
-  if (r->algorithm) cJSON_AddStringToObject(item, "algorithm", r->algorithm);
-  cJSON_AddStringToObject(item, "status", statuses[r->status]);
-  cJSON_AddNumberToObject(item, "max_error", r->max_error);
-  cJSON_AddNumberToObject(item, "bound_fraction", r->bound_fraction);
-  if (r->message) cJSON_AddStringToObject(item, "message", r->message);
-  return item;
+struct sk_error_statistics sk_verify_group_errors(const struct sk_verify_group *group) {
+  struct sk_error_statistics all = {0};
+  for (enum sk_data data = 0; data < SK_DATA_KINDS; data++) sk_error_statistics_merge(&all, &group->errors[data]);
+  return all;
 }
 
 static void report_json(const struct sk_verify *v) {
-  cJSON *report = cJSON_CreateObject(), *cases = cJSON_CreateArray();
-  char seed[24];
-  snprintf(seed, sizeof seed, "%" PRIu64, v->options->seed);
-  cJSON_AddRawToObject(report, "seed", seed); /* cJSON's numbers are doubles, which lack 11 bits of it */
-  cJSON_AddItemToObject(report, "isas", isas_json());
-  cJSON_AddNumberToObject(report, "passed", (double)v->passed);
-  cJSON_AddNumberToObject(report, "failed", (double)v->failed);
-  cJSON_AddNumberToObject(report, "skipped", (double)v->skipped);
-  for (size_t i = 0; i < v->result_count; i++) cJSON_AddItemToArray(cases, case_json(&v->results[i]));
-  cJSON_AddItemToObject(report, "cases", cases);
-  char *text = cJSON_Print(report);
-  cJSON_Delete(report);
+  struct sk_json json;
+  sk_verify_document(v, true, &json);
+  char *text = json.failed ? NULL : cJSON_Print(json.root);
+  sk_json_discard(&json);
   fprintf(v->options->output, "%s\n", text ? text : "");
   cJSON_free(text);
+}
+
+sk_status sk_report_page(const struct sk_verify *v) {
+  struct sk_json json;
+  sk_verify_document(v, false, &json);
+  const sk_status status = json.failed ? sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory", v->options->html)
+                                       : sk_page_write(v->options->html, SK_PAGE_VERIFY, json.root);
+  sk_json_discard(&json);
+  return status;
 }
 
 void sk_report_end(struct sk_verify *v) {

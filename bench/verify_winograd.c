@@ -52,9 +52,12 @@ static void input_exact(const sk_reference_winograd *winograd, const struct inpu
 static void make_input_model(struct sk_verify *v, const struct winograd_case *c, enum sk_data data,
                              struct input_model *model) {
   const size_t alpha = c->exact.alpha;
+  const double norm = sk_winograd_norms(&c->exact).input;
+  const enum sk_part part = data == SK_DATA_OVERFLOW ? SK_PART_ADDEND : SK_PART_X; /* of a sum without weights */
   *model = (struct input_model){.c = c, .data = data};
   for (size_t p = 0; p < alpha * alpha; p++) {
-    if (p / alpha < c->rows && p % alpha < c->columns) sk_random_fill(&v->random, data, model->x[p], SK_BLOCK);
+    if (p / alpha >= c->rows || p % alpha >= c->columns) continue;
+    sk_random_fill_part(&v->random, data, part, norm * norm, model->x[p], SK_BLOCK);
   }
   const struct sk_winograd_input_args args = {.x = model->x[0],
                                               .x_row = alpha * SK_BLOCK,
@@ -75,10 +78,11 @@ static void check_input(struct sk_verify *v, const struct input_model *model,
   const size_t alpha = c->exact.alpha, points = alpha * alpha;
   const size_t roundings = sk_winograd_transform_roundings(c->m, c->stride);
   const bool exact = model->data == SK_DATA_INTEGERS && has_few_bits(c->exact.input);
+  const double underflow = sk_winograd_input_underflow(&c->exact);
   const struct sk_region region = {1, 0, points, args->v_point, SK_BLOCK};
   for (size_t p = 0; p < points; p++) {
     for (size_t l = 0; l < SK_BLOCK; l++) {
-      const double bound = exact ? 0 : sk_rounding_bound(roundings, model->magnitude[l][p]);
+      const double bound = exact ? 0 : sk_rounding_bound(roundings, model->magnitude[l][p]) + underflow;
       const struct sk_expected expected = {model->bits[p][l], true, model->exact[l][p], bound};
       if (!sk_verify_value(v, args->v[p * args->v_point + l], &expected, "v", p / alpha, p % alpha, l)) return;
     }
@@ -111,9 +115,12 @@ static void run_input(struct sk_verify *v, const struct input_model *model, size
 }
 
 static void input_case(struct sk_verify *v, const void *parameters) {
-  for (enum sk_data data = SK_DATA_INTEGERS; data <= SK_DATA_REALS; data++) {
+  const struct winograd_case *c = parameters;
+  for (enum sk_data data = SK_DATA_INTEGERS; data < SK_DATA_KINDS; data++) {
     struct input_model model;
-    make_input_model(v, parameters, data, &model);
+    if (!sk_verify_takes(v, data, c->rows + c->columns)) continue;
+    make_input_model(v, c, data, &model);
+    v->data = data;
     for (enum sk_guard_side side = 0; side < SK_GUARD_SIDES && !sk_verify_failed(v); side++) {
       run_input(v, &model, SK_BLOCK, side);
       run_input(v, &model, 5 * SK_BLOCK, side);
@@ -166,9 +173,11 @@ static void make_output_model(struct sk_verify *v, const struct winograd_case *c
   *model = (struct output_model){.c = c, .data = data};
   model->residual_kind = (enum residual_kind)(epilogue % RESIDUAL_KINDS);
   model->relu = epilogue / RESIDUAL_KINDS % 2 == 1;
-  sk_random_fill(&v->random, data, model->t[0], alpha * alpha * SK_BLOCK);
-  sk_random_fill(&v->random, data, model->bias, SK_BLOCK);
-  sk_random_fill(&v->random, data, model->residual[0], m * m * SK_BLOCK);
+  const double norm = sk_winograd_norms(&c->exact).output, largest = norm * norm + 2;
+  const enum sk_part part = data == SK_DATA_OVERFLOW ? SK_PART_ADDEND : SK_PART_X; /* of a sum without weights */
+  sk_random_fill_part(&v->random, data, part, largest, model->t[0], alpha * alpha * SK_BLOCK);
+  sk_random_fill_part(&v->random, data, SK_PART_ADDEND, largest, model->bias, SK_BLOCK);
+  sk_random_fill_part(&v->random, data, SK_PART_ADDEND, largest, model->residual[0], m * m * SK_BLOCK);
   const struct sk_winograd_output_args args = {
       .t = model->t[0],
       .t_point = SK_BLOCK,
@@ -193,12 +202,13 @@ static void check_output(struct sk_verify *v, const struct output_model *model,
   const size_t m = model->c->m;
   const size_t roundings = sk_winograd_transform_roundings(m, model->c->stride) + 2; /* bias, residual */
   const bool exact = model->data == SK_DATA_INTEGERS && has_few_bits(model->c->exact.output);
+  const double underflow = sk_winograd_output_underflow(&model->c->exact);
   const struct sk_region region = {1, 0, args->rows, args->y_row, args->columns * SK_BLOCK};
   for (size_t i = 0; i < args->rows; i++) {
     for (size_t j = 0; j < args->columns; j++) {
       for (size_t l = 0; l < SK_BLOCK; l++) {
         const size_t p = i * m + j;
-        const double bound = exact ? 0 : sk_rounding_bound(roundings, model->magnitude[l][p]);
+        const double bound = exact ? 0 : sk_rounding_bound(roundings, model->magnitude[l][p]) + underflow;
         const struct sk_expected expected = {model->bits[p][l], true, model->exact[l][p], bound};
         if (!sk_verify_value(v, args->y[i * args->y_row + j * SK_BLOCK + l], &expected, "y", i, j, l)) return;
       }
@@ -259,10 +269,13 @@ static void run_output(struct sk_verify *v, const struct output_model *model, si
 }
 
 static void output_case(struct sk_verify *v, const void *parameters) {
-  for (enum sk_data data = SK_DATA_INTEGERS; data <= SK_DATA_REALS; data++) {
+  const struct winograd_case *c = parameters;
+  for (enum sk_data data = SK_DATA_INTEGERS; data < SK_DATA_KINDS; data++) {
+    if (!sk_verify_takes(v, data, c->rows + c->columns)) continue;
+    v->data = data;
     for (size_t epilogue = 0; epilogue < 2 * RESIDUAL_KINDS; epilogue++) {
       struct output_model model;
-      make_output_model(v, parameters, data, epilogue, &model);
+      make_output_model(v, c, data, epilogue, &model);
       for (enum sk_guard_side side = 0; side < SK_GUARD_SIDES && !sk_verify_failed(v); side++) {
         run_output(v, &model, SK_BLOCK, side);
         run_output(v, &model, 3 * SK_BLOCK, side);

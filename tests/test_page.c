@@ -59,7 +59,7 @@ static cJSON *parse_embedded(const char *text) {
   return cJSON_ParseWithLength(start, (size_t)(end - start));
 }
 
-static const enum sk_page pages[] = {SK_PAGE_PROFILE, SK_PAGE_COMPARE};
+static const enum sk_page pages[] = {SK_PAGE_PROFILE, SK_PAGE_COMPARE, SK_PAGE_VERIFY};
 #define FOR_EACH_PAGE(i) for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
 
 Test(page, carries_the_document_as_it_is) {
@@ -115,6 +115,7 @@ Test(page, has_every_part_of_its_template) {
     cr_assert_eq(count(text, "color-scheme: light dark;"), 1, "page %zu", i);
     cr_assert_eq(count(text, "function fillRoofline("), pages[i] == SK_PAGE_PROFILE, "page %zu", i);
     cr_assert_eq(count(text, "function fillHeat("), pages[i] == SK_PAGE_COMPARE, "page %zu", i);
+    cr_assert_eq(count(text, "function fillHistograms("), pages[i] == SK_PAGE_VERIFY, "page %zu", i);
     cr_assert_not_null(strstr(text, "</html>"), "page %zu", i);
     free(text);
   }

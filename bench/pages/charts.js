@@ -460,3 +460,30 @@ function intervalChart(rows, options, describe) {
     return svg(width, height, options.label, parts, texts, marks, over);
   };
 }
+
+/* ---- Histograms ----------------------------------------------------------------------------------------------- */
+
+/* bins: {name, count}; options: label, kind, axis. Columns by their share of all; `describe(bin)` gives the tooltip. */
+function histogramChart(bins, options, describe) {
+  return (width) => {
+    const left = 38, top = 16, bottom = 150, height = bottom + 62, step = (width - left - 4) / bins.length;
+    const total = bins.reduce((sum, bin) => sum + bin.count, 0) || 1;
+    const highest = Math.max(...bins.map(({count: many}) => many)) / total;
+    const y = linear(0, 100 * highest * 1.05 || 1, bottom, top);
+    const parts = linearTicks(0, 100 * highest || 1, 4).flatMap((tick) => [
+      line(left, y(tick), width, y(tick), 'grid'), label(left - 6, y(tick) + 4, String(tick), 'end')
+    ]);
+    /* A bin that is not empty is seen, however small its share. */
+    const marks = bins.map((bin, i) => {
+      const tall = bin.count > 0 ? Math.max(1.5, bottom - y((100 * bin.count) / total)) : 0;
+      return rectangle(left + i * step + step * 0.1, bottom - tall, step * 0.8, tall, `mark bin ${options.kind}`);
+    });
+    makeInteractive(marks, (i) => describe(bins[i]));
+    const names = bins.map((bin, i) => {
+      const middle = left + (i + 0.5) * step + 4;
+      return label(middle, bottom + 6, bin.name, 'end', null, `rotate(-90 ${middle} ${bottom + 6})`);
+    });
+    parts.push(label(left - 6, top - 5, '%', 'end'), label((left + width) / 2, height - 2, options.axis, 'middle'));
+    return svg(width, height, options.label, parts, marks, names, line(left, bottom, width, bottom, 'axis'));
+  };
+}
