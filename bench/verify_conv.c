@@ -246,20 +246,29 @@ static void run_direct(struct sk_verify *v, const struct direct_model *m, size_t
   sk_verify_release(v, mark);
 }
 
-/* Every size of an output patch; the epilogues take turns, or all have theirs. */
-static void run_direct_patches(struct sk_verify *v, const struct direct_model *m) {
+/* Whether a size of an output patch has its turn. */
+static bool takes_patch(const struct sk_verify *v, const struct direct_model *m, size_t rows, size_t pixels) {
+  if (sk_verify_exhaustive(v)) return true;
+  /* Adversarial data is for the arithmetic, which all patches share: the widest have it. */
+  if (m->data > SK_DATA_REALS && pixels < m->pixels) return false;
+  /* Wide patches repeat what narrower ones showed: they take turns in height. */
+  return pixels <= v->kernels->tile_pixels + 1 || rows == pixels % DIRECT_ROWS + 1;
+}
+
+/* The epilogues take turns, or all have theirs. */
+static void run_direct_patch(struct sk_verify *v, const struct direct_model *m, size_t rows, size_t pixels) {
   const size_t epilogues = sk_verify_exhaustive(v) ? EPILOGUES : 1;
-  for (size_t patch = 0; patch < DIRECT_ROWS * m->pixels; patch++) {
-    const size_t rows = patch / m->pixels + 1, pixels = patch % m->pixels + 1;
-    /* Adversarial data is for the arithmetic, which all patches share: by default the widest have it. */
-    if (m->data > SK_DATA_REALS && pixels < m->pixels && !sk_verify_exhaustive(v)) continue;
-    /* Wide patches repeat what narrower ones showed: by default they take turns in height. */
-    if (pixels > v->kernels->tile_pixels + 1 && rows != pixels % DIRECT_ROWS + 1 && !sk_verify_exhaustive(v)) continue;
-    const size_t turn = pixels * 5 + rows * 7 + m->c->channels * 11 + m->data * 3 + m->blocks;
-    for (size_t i = 0; i < epilogues; i++) {
-      const struct epilogue e = epilogue_number((turn + i) % EPILOGUES);
-      for (enum sk_guard_side side = 0; side < SK_GUARD_SIDES; side++) run_direct(v, m, rows, pixels, e, side);
-      if (sk_verify_failed(v)) return;
+  const size_t turn = pixels * 5 + rows * 7 + m->c->channels * 11 + m->data * 3 + m->blocks;
+  for (size_t i = 0; i < epilogues && !sk_verify_failed(v); i++) {
+    const struct epilogue e = epilogue_number((turn + i) % EPILOGUES);
+    for (enum sk_guard_side side = 0; side < SK_GUARD_SIDES; side++) run_direct(v, m, rows, pixels, e, side);
+  }
+}
+
+static void run_direct_patches(struct sk_verify *v, const struct direct_model *m) {
+  for (size_t rows = 1; rows <= DIRECT_ROWS; rows++) {
+    for (size_t pixels = 1; pixels <= m->pixels && !sk_verify_failed(v); pixels++) {
+      if (takes_patch(v, m, rows, pixels)) run_direct_patch(v, m, rows, pixels);
     }
   }
 }
