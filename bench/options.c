@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bench/affinity.h"
+#include "bench/shapes.h"
 #include "dispatch/status.h"
 #include "resnet/suggest.h"
 #include "resnet/text.h"
@@ -199,6 +200,22 @@ static sk_status read_percent(const char *text, double *fraction) {
   return fits ? SK_OK : reject(text, "a percentage from 0 to 1000, such as 5%");
 }
 
+/* Read one of the numbers that make a convolution, as files of shapes have them. */
+static sk_status read_conv(const char *text, const char *field, sk_conv_shape *conv) {
+  const char *expected = sk_shape_set(conv, field, text);
+  const bool has_zero =
+      !conv->stride_height || !conv->stride_width || !conv->dilation_height || !conv->dilation_width || !conv->groups;
+  if (expected) return reject(text, expected);
+  return has_zero ? reject(text, "1 or more") : SK_OK;
+}
+
+static sk_status read_tolerance(const char *text, double *tolerance) {
+  char *stopped = NULL;
+  *tolerance = strtod(text, &stopped);
+  const bool is_plain = *text && strspn(text, "0123456789.eE+-") == strlen(text) && *stopped == '\0';
+  return is_plain && *tolerance > 0 && *tolerance <= 1 ? SK_OK : reject(text, "a number over 0 up to 1, such as 1e-5");
+}
+
 static sk_status read_scenario(const char *text, enum sk_scenario *scenario) {
   *scenario = strcmp(text, "offline") == 0 ? SK_SCENARIO_OFFLINE : SK_SCENARIO_SINGLE_STREAM;
   if (*scenario == SK_SCENARIO_OFFLINE || strcmp(text, "single-stream") == 0) return SK_OK;
@@ -289,7 +306,28 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
                               "what to try, separated by commas: direct, winograd2,\nwinograd4, winograd6, gemm; "
                               "winograd6 has more than four\ntimes winograd4's error [direct,winograd2,winograd4]",
                               0, false},
+    [SK_OPTION_X] = {"x", "FILE", "check a given convolution: its input [N][C][H][W], .npy of\nfloat32", 0, false},
+    [SK_OPTION_W] = {"w", "FILE", "its weights [K][C/groups][R][S]", 0, false},
+    [SK_OPTION_B] = {"b", "FILE", "its bias [K] [none]", 0, false},
+    [SK_OPTION_RESIDUAL] = {"residual", "FILE", "what is added to its result, of the same shape [nothing]", 0, false},
+    [SK_OPTION_Y] = {"y", "FILE", "the result to check [N][K][OH][OW]", 0, false},
+    [SK_OPTION_STRIDE] = {"stride", "S", "of the given convolution: 2, or 2x1 for height and width [1]", 0, false},
+    [SK_OPTION_PAD] = {"pad", "P", "likewise: 1, 1x2, or top,bottom,left,right such as 0,1,0,1 [0]", 0, false},
+    [SK_OPTION_DILATION] = {"dilation", "D", "likewise: 2, or 2x1 [1]", 0, false},
+    [SK_OPTION_GROUPS] = {"groups", "G", "likewise [1]", 0, false},
+    [SK_OPTION_RELU] = {"relu", NULL, "the given result went through ReLU", 0, false},
+    [SK_OPTION_TOLERANCE] = {"tolerance", "REL",
+                             "hold the given result against this relative L2 error,\nnot against the bound of a sum", 0,
+                             false},
+    [SK_OPTION_CASE] = {"case", "FILE", "run the reduced case of a failure again", 0, false},
+    [SK_OPTION_CASE_DIR] = {"case-dir", "DIR", "where reduced cases of failures are written [.]", 0, false},
 };
+
+const char *sk_options_first(const struct sk_options *options, uint64_t bits) {
+  int i = 0;
+  while (i < SK_OPTION_COUNT && !(options->given & bits & UINT64_C(1) << i)) i++;
+  return i < SK_OPTION_COUNT ? entries[i].name : NULL;
+}
 
 /* Codes of getopt_long: an option's number plus this, out of the letters' way. */
 enum { FIRST_CODE = 256, HELP_CODE = FIRST_CODE + SK_OPTION_COUNT };
@@ -341,6 +379,19 @@ static sk_status store(struct sk_options *options, enum sk_option option, char *
     case SK_OPTION_SHAPES: options->shapes = true; return SK_OK;
     case SK_OPTION_PLAN: return read_text(text, &options->plan);
     case SK_OPTION_CANDIDATES: return read_text(text, &options->candidates);
+    case SK_OPTION_X: return read_text(text, &options->x);
+    case SK_OPTION_W: return read_text(text, &options->w);
+    case SK_OPTION_B: return read_text(text, &options->b);
+    case SK_OPTION_RESIDUAL: return read_text(text, &options->residual);
+    case SK_OPTION_Y: return read_text(text, &options->y);
+    case SK_OPTION_STRIDE:
+    case SK_OPTION_PAD:
+    case SK_OPTION_DILATION:
+    case SK_OPTION_GROUPS: return read_conv(text, entries[option].name, &options->conv);
+    case SK_OPTION_RELU: options->relu = true; return SK_OK;
+    case SK_OPTION_TOLERANCE: return read_tolerance(text, &options->tolerance);
+    case SK_OPTION_CASE: return read_text(text, &options->case_path);
+    case SK_OPTION_CASE_DIR: return read_text(text, &options->case_folder);
     case SK_OPTION_COUNT: break;
   }
   return SK_OK;
@@ -497,7 +548,13 @@ static bool allocate_lists(struct sk_options *options, int argc, char **argv) {
 
 enum sk_parsed sk_options_parse(struct sk_options *options, const struct sk_command *command, int argc, char **argv) {
   struct grammar grammar;
-  *options = (struct sk_options){.command = command->name, .batch = 1, .seed = 1, .threshold = 0.03};
+  *options = (struct sk_options){
+      .command = command->name,
+      .batch = 1,
+      .seed = 1,
+      .threshold = 0.03,
+      .conv = {
+          .batch = 1, .stride_height = 1, .stride_width = 1, .dilation_height = 1, .dilation_width = 1, .groups = 1}};
   if (!allocate_lists(options, argc, argv)) {
     sk_tell(options, "out of memory for %d arguments", argc);
     return SK_PARSED_ERROR;
@@ -656,6 +713,13 @@ static enum completion completion_of(enum sk_option option) {
     case SK_OPTION_HTML:
     case SK_OPTION_TRACE:
     case SK_OPTION_SAVE:
+    case SK_OPTION_X:
+    case SK_OPTION_W:
+    case SK_OPTION_B:
+    case SK_OPTION_RESIDUAL:
+    case SK_OPTION_Y:
+    case SK_OPTION_CASE:
+    case SK_OPTION_CASE_DIR:
     case SK_OPTION_PLAN: return COMPLETION_FILES;
     default: return COMPLETION_NONE;
   }

@@ -51,6 +51,19 @@ enum sk_option {
   SK_OPTION_LIST,
   SK_OPTION_SHAPES,
   SK_OPTION_CANDIDATES,
+  SK_OPTION_X,
+  SK_OPTION_W,
+  SK_OPTION_B,
+  SK_OPTION_RESIDUAL,
+  SK_OPTION_Y,
+  SK_OPTION_STRIDE,
+  SK_OPTION_PAD,
+  SK_OPTION_DILATION,
+  SK_OPTION_GROUPS,
+  SK_OPTION_RELU,
+  SK_OPTION_TOLERANCE,
+  SK_OPTION_CASE,
+  SK_OPTION_CASE_DIR,
   SK_OPTION_COUNT
 };
 
@@ -84,6 +97,13 @@ struct sk_options {
   const char *cpus;       /* "0-3,8", "none"; NULL: chosen */
   const char *backends;   /* separated by commas */
   const char *candidates; /* likewise */
+
+  const char *x, *w, *b, *residual, *y; /* files of a convolution's arrays */
+  sk_conv_shape conv;                   /* of it: stride, dilation, padding and groups */
+  bool relu;
+  double tolerance;        /* relative L2 */
+  const char *case_path;   /* a case to run again */
+  const char *case_folder; /* where cases are written; NULL: the current folder */
 
   const char **layers; /* names after --layer */
   size_t layer_count;
@@ -132,6 +152,9 @@ void sk_options_complete_values(void);
 
 /* Tell whether an option was given: sk_options_has(options, SK_ACCEPT(SEED)). */
 bool sk_options_has(const struct sk_options *options, uint64_t bit);
+
+/* Name the first of some options that was given, "threads"; NULL if none of them was. */
+const char *sk_options_first(const struct sk_options *options, uint64_t bits);
 
 /* ---- Errors: one line on stderr, "skiplane <command>: <message>" ---------------------------------------------- */
 

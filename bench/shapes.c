@@ -153,31 +153,36 @@ static size_t find_field(struct span name) {
   return FIELDS;
 }
 
-static sk_status read_plain(struct line *line, const struct field *field, struct span value) {
+/* These return NULL, or what was expected. */
+static const char *set_plain(sk_conv_shape *s, const struct field *field, struct span value) {
   size_t numbers[4];
   const size_t count = read_numbers(value, 'x', numbers);
-  if (count != field->places && (field->is_needed || count != 1)) {
-    return reject(line, field->name, value, field->expected);
-  }
+  if (count != field->places && (field->is_needed || count != 1)) return field->expected;
   for (size_t i = 0; i < field->places; i++) {
-    memcpy((char *)&line->item.shape + field->offsets[i], &numbers[count == 1 ? 0 : i], sizeof numbers[0]);
+    memcpy((char *)s + field->offsets[i], &numbers[count == 1 ? 0 : i], sizeof numbers[0]);
   }
-  return SK_OK;
+  return NULL;
 }
 
-static sk_status read_pad(struct line *line, struct span value) {
-  sk_conv_shape *s = &line->item.shape;
+static const char *set_pad(sk_conv_shape *s, struct span value) {
   size_t p[4];
   const bool is_list = value.length > 0 && memchr(value.at, ',', value.length);
   const size_t count = read_numbers(value, is_list ? ',' : 'x', p);
-  if (is_list ? count != 4 : count != 1 && count != 2) {
-    return reject(line, "pad", value, "P, PxP or top,bottom,left,right, such as 1");
-  }
+  if (is_list ? count != 4 : count != 1 && count != 2) return "P, PxP or top,bottom,left,right, such as 1";
   s->pad_top = p[0];
   s->pad_bottom = p[is_list ? 1 : 0];
   s->pad_left = p[is_list ? 2 : count - 1];
   s->pad_right = p[is_list ? 3 : count - 1];
-  return SK_OK;
+  return NULL;
+}
+
+/* Requires: a field of numbers. */
+static const char *set_numbers(sk_conv_shape *s, size_t field, struct span value) {
+  return field == FIELD_PAD ? set_pad(s, value) : set_plain(s, &fields[field], value);
+}
+
+const char *sk_shape_set(sk_conv_shape *shape, const char *field, const char *text) {
+  return set_numbers(shape, find_field((struct span){field, strlen(field)}), (struct span){text, strlen(text)});
 }
 
 static sk_status read_switch(struct line *line, bool *is_on, struct span word, const char *name) {
@@ -198,11 +203,12 @@ static sk_status read_field(struct line *line, struct span word) {
   if (line->seen & 1U << field) return reject(line, field_name(field), word, "the only one of its line");
   line->seen |= 1U << field;
   switch (field) {
-    case FIELD_PAD: return read_pad(line, value);
     case FIELD_RELU: return read_switch(line, &line->item.relu, word, "relu");
     case FIELD_ADD: return read_switch(line, &line->item.add, word, "add");
-    default: return read_plain(line, &fields[field], value);
+    default: break;
   }
+  const char *expected = set_numbers(&line->item.shape, field, value);
+  return expected ? reject(line, field_name(field), value, expected) : SK_OK;
 }
 
 /* ---- Lines ---------------------------------------------------------------------------------------------------- */

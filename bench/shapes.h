@@ -49,6 +49,10 @@ struct sk_shape_text {
 };
 struct sk_shape_text sk_shape_print(const struct sk_named_shape *shape);
 
+/* Set a field of a shape from its text as a file has it: "stride" from "2x1", "pad" from "0,1,0,1"; one of in, out,
+ * kernel, stride, dilation, groups, batch, pad. Returns NULL, or what was expected instead of the text. */
+const char *sk_shape_set(sk_conv_shape *shape, const char *field, const char *text);
+
 /* ---- The networks' own ---------------------------------------------------------------------------------------- */
 
 /* Read the distinct convolutions of all networks, batch 1, from bench/networks.shapes inside the program: each once,

@@ -142,7 +142,8 @@ static const struct sk_command commands[] = {
                    "two saved runs; exit status 3, for CI, if something is slower by more than 5%"}},
      .run = sk_command_compare},
     {.name = "verify",
-     .usage = "[--isa I] [--filter RE] [--seed N] [--exhaustive] [--json] [--html FILE]",
+     .usage = "[--isa I] [--filter RE] [--seed N] [--exhaustive] [--json] [--html FILE] | --case FILE |\n"
+              "       --x X.npy --w W.npy [--b B.npy] --y Y.npy [--stride S] [--pad P] [OPTION...]",
      .summary =
          "Check every kernel against the reference: pass or fail, errors and bounds, a line to reproduce each failure.",
      .details =
@@ -152,13 +153,20 @@ static const struct sk_command commands[] = {
          "docs/numerics.md explains the columns, and --html draws histograms of the errors. Outputs lie between guard "
          "pages, so that a write or read beside them is found, too.\n"
          "SKIPLANE_REQUIRE_ISA=avx512 in the environment makes it a failure that this CPU lacks it.\n"
+         "The first failure of a convolution plan on an ISA and by an algorithm is shrunk to the smallest run that\n"
+         "still fails, and written as skiplane-case-*.txt, which --case replays.\n"
+         "With --x, --w and --y, .npy files of float32, the result y of another program is checked instead, and\n"
+         "then Skiplane's own for the same arrays: every algorithm that applies, or that of --algo.\n"
          "The exit status is 0 if all passed, else 1.",
      .accepts = SK_ACCEPT(ISA) | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) | SK_ACCEPT(EXHAUSTIVE) | SK_ACCEPT(JSON) |
-                SK_ACCEPT(HTML),
+                SK_ACCEPT(HTML) | SK_ACCEPT(X) | SK_ACCEPT(W) | SK_ACCEPT(B) | SK_ACCEPT(RESIDUAL) | SK_ACCEPT(Y) |
+                SK_ACCEPT(STRIDE) | SK_ACCEPT(PAD) | SK_ACCEPT(DILATION) | SK_ACCEPT(GROUPS) | SK_ACCEPT(RELU) |
+                SK_ACCEPT(TOLERANCE) | SK_ACCEPT(ALGO) | SK_ACCEPT(THREADS) | SK_ACCEPT(CASE) | SK_ACCEPT(CASE_DIR),
      .examples = {{"", "every kernel on every ISA of this CPU, in some seconds"},
                   {"--isa avx2 --filter '^conv_direct'", "some cases on one ISA"},
                   {"--html errors.html", "histograms of the errors, per algorithm and kernel, as a page"},
-                  {"--exhaustive --seed 7", "all combinations of parameters, with other random numbers"}},
+                  {"--x x.npy --w w.npy --b b.npy --y y.npy --stride 2 --pad 1",
+                   "a convolution of another framework, and Skiplane's of the same arrays"}},
      .run = sk_command_verify},
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/conv_case.h"
 #include "bench/verify_internal.h"
 #include "dispatch/cpu.h"
 #include "dispatch/isa.h"
@@ -169,6 +170,35 @@ void sk_verify_fail(struct sk_verify *v, const char *format, ...) {
   v->result->message = copy_text(message);
 }
 
+bool sk_verify_attempt(struct sk_verify *v, sk_isa isa, sk_verify_case_fn *run, const void *parameters) {
+  const struct sk_verify_case c = {.run = run, .parameters = parameters};
+  const struct sk_kernel_table *const kernels = v->kernels;
+  struct sk_verify_result attempt = {0}, *const result = v->result;
+  struct sk_verify_group unseen = {0}, *const group = v->group; /* its errors are no news of the kernels */
+  if (sk_kernels_choose(isa, &v->kernels)) return false;
+  v->result = &attempt;
+  v->group = &unseen;
+  v->where[0] = '\0';
+  const int number = run_guarded(v, &c);
+  if (number != 0) sk_verify_fail(v, "%s", fault_name(number));
+  clean_up_case(v);
+  v->result = result;
+  v->group = group;
+  v->kernels = kernels;
+  free(attempt.message);
+  return attempt.status == SK_VERIFY_FAILED;
+}
+
+/* Reduce the failure that a line of the table has first: the others are as likely as not the same fault. */
+static void reduce_failure(struct sk_verify *v, const struct sk_verify_case *c) {
+  if (!v->run) return;
+  for (size_t i = 0; i < v->result_count; i++) {
+    const struct sk_verify_result *r = &v->results[i];
+    if (r->case_path && r->isa == v->result->isa && strcmp(r->group, c->group) == 0) return;
+  }
+  v->result->case_path = sk_verify_reduce(v, v->run);
+}
+
 static void run_on(struct sk_verify *v, const struct sk_verify_case *c, const char *name,
                    const struct sk_kernel_table *kernels) {
   v->kernels = kernels;
@@ -182,19 +212,21 @@ static void run_on(struct sk_verify *v, const struct sk_verify_case *c, const ch
   v->data = SK_DATA_REALS;
   v->random = sk_random_start(v->options->seed, name);
   v->where[0] = '\0';
+  v->run = NULL;
   fault_case = v->result->name;
   const int number = run_guarded(v, c);
   if (number != 0) sk_verify_fail(v, "%s", fault_name(number));
   clean_up_case(v);
-  fault_case = NULL;
   if (sk_verify_failed(v)) {
     v->failed++;
     v->group->failed++;
     sk_progress_clear(&v->progress);
+    reduce_failure(v, c);
     sk_report_failure(v, v->result);
   } else {
     v->passed++;
   }
+  fault_case = NULL;
   sk_progress_update(&v->progress, "cases", v->passed + v->failed, v->total);
 }
 
@@ -344,6 +376,11 @@ static void go_through_subjects(struct sk_verify *v) {
       sk_verify_conv_kernels,        sk_verify_winograd_kernels, sk_verify_pool_kernels, sk_verify_dense_kernels,
       sk_verify_elementwise_kernels, sk_verify_layout_kernels,   sk_verify_conv_plans,   sk_verify_conv_algebra,
   };
+  if (v->options->only) {
+    sk_verify_conv_case(v, v->options->only);
+    if (!v->counting) sk_report_groups(v);
+    return;
+  }
   for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
     subjects[i](v);
     if (v->counting) continue;
@@ -369,6 +406,7 @@ static void release(struct sk_verify *v) {
   for (size_t i = 0; i < v->result_count; i++) {
     free((void *)(uintptr_t)v->results[i].name);
     free(v->results[i].message);
+    free(v->results[i].case_path);
   }
   free(v->results);
   free(v->groups);
@@ -393,4 +431,16 @@ int sk_verify_main(const struct sk_verify_options *options) {
   }
   release(&v);
   return ready && v.failed == 0 ? 0 : 1;
+}
+
+char *sk_verify_reduce_alone(const struct sk_verify_options *options, const struct sk_conv_case *failed) {
+  struct sk_verify v = {.options = options, .hardware_fma = sk_cpu_has_fma()};
+  struct sigaction saved[FAULTS];
+  catch_faults(saved);
+  fault_case = failed->name;
+  char *path = sk_verify_reduce(&v, failed);
+  fault_case = NULL;
+  release_faults(saved);
+  release(&v);
+  return path;
 }

@@ -15,6 +15,8 @@
 
 #define SK_VERIFY_SEED ((uint64_t)1) /* when the user gives none */
 
+struct sk_conv_case; /* bench/conv_case.h */
+
 struct sk_verify_options {
   sk_isa isa;         /* SK_ISA_AUTO: every ISA that is built and available, or the one SKIPLANE_ISA names */
   const char *filter; /* POSIX extended regular expression that case names must match, or NULL */
@@ -22,7 +24,10 @@ struct sk_verify_options {
   bool json;
   bool exhaustive; /* full products of parameters: minutes instead of seconds */
   FILE *output;
-  const char *html; /* the page to write, or NULL */
+  const char *html;                /* the page to write, or NULL */
+  const char *case_folder;         /* where reduced cases of failures go; NULL: the current folder */
+  const struct sk_conv_case *only; /* run nothing but this case, or NULL */
+  const char *only_path;           /* the file it is from */
 };
 
 /*
@@ -32,5 +37,8 @@ struct sk_verify_options {
  * that cannot be written.
  */
 int sk_verify_main(const struct sk_verify_options *options);
+
+/* As sk_verify_reduce, outside of a run: reduce a case that failed, and write it. */
+char *sk_verify_reduce_alone(const struct sk_verify_options *options, const struct sk_conv_case *failed);
 
 #endif

@@ -137,6 +137,11 @@ sk_reference_winograd sk_winograd_absolute(const sk_reference_winograd *winograd
  */
 size_t sk_winograd_transform_roundings(size_t m, size_t stride) { return 2 * (stride == 2 ? 4 : m + 2); }
 
+size_t sk_conv_roundings(const sk_conv_shape *s, size_t m) {
+  if (m) return 2 * sk_winograd_transform_roundings(m, s->stride_height) + 2 + s->in_channels + 2;
+  return s->in_channels / s->groups * s->kernel_height * s->kernel_width + 2;
+}
+
 static double row_norm(const sk_reference_winograd_matrix matrix) {
   double largest = 0;
   for (size_t i = 0; i < SK_REFERENCE_WINOGRAD_MAX_ALPHA; i++) {

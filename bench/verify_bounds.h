@@ -44,6 +44,13 @@ void sk_winograd_magnitude(const sk_reference_winograd *winograd, const sk_conv_
 /* Roundings that a term can meet on its way through one transform of F(m,3), down the columns and along the rows. */
 size_t sk_winograd_transform_roundings(size_t m, size_t stride);
 
+/*
+ * Roundings that a term of a convolution can meet. Direct and gemm (m is 0), or a sum in any other order: one for each
+ * product of its sum at most. F(m,3): both transforms, one for the filter's (in double, rounded once: counted twice),
+ * and one for each channel. Then bias and residual.
+ */
+size_t sk_conv_roundings(const sk_conv_shape *shape, size_t m);
+
 /* The largest sums of absolute values of a row of B^T, of G and of A^T: no element of a transform in one dimension is
  * larger than this times the largest that goes in. */
 struct sk_winograd_norms {

@@ -102,6 +102,7 @@ static void add_case(struct sk_json *json, cJSON *cases, const struct sk_verify_
   sk_json_number(json, item, "max_error", r->max_error);
   sk_json_number(json, item, "bound_fraction", r->bound_fraction);
   if (r->message) sk_json_text(json, item, "message", r->message);
+  if (r->case_path) sk_json_text(json, item, "case_file", r->case_path);
 }
 
 void sk_verify_document(const struct sk_verify *v, bool all_cases, struct sk_json *json) {

@@ -88,6 +88,7 @@ struct sk_verify_result {
   double max_error;      /* largest |y - exact| */
   double bound_fraction; /* largest |y - exact| / bound */
   char *message;         /* owned; of the first failure, or NULL */
+  char *case_path;       /* owned; the file of its reduced case, or NULL */
 };
 
 struct sk_verify {
@@ -117,7 +118,8 @@ struct sk_verify {
   struct sk_guarded slots[SK_SLOT_COUNT];
   void *scratch[256];
   size_t scratch_count;
-  sk_conv *plan; /* destroyed when the case ends, however it ends */
+  const struct sk_conv_case *run; /* what runs, if it can be run alone: its failure is reduced; or NULL */
+  sk_conv *plan;                  /* destroyed when the case ends, however it ends */
 };
 
 typedef void sk_verify_case_fn(struct sk_verify *v, const void *parameters);
@@ -142,6 +144,17 @@ void sk_verify_elementwise_kernels(struct sk_verify *v);
 void sk_verify_layout_kernels(struct sk_verify *v);
 void sk_verify_conv_plans(struct sk_verify *v);
 void sk_verify_conv_algebra(struct sk_verify *v);
+
+/* One run of one convolution: as a case of its own, or whether it fails, without a report. */
+void sk_verify_conv_case(struct sk_verify *v, const struct sk_conv_case *c);
+bool sk_verify_conv_fails(struct sk_verify *v, const struct sk_conv_case *c);
+
+/* Run something as a case would be run, faults caught, on an ISA that is available. Returns whether it failed. */
+bool sk_verify_attempt(struct sk_verify *v, sk_isa isa, sk_verify_case_fn *run, const void *parameters);
+
+/* Reduce a run that failed and write it to a file (verify_reduce.c). Returns its path, to be freed; NULL if the run
+ * does not fail by itself or, the error told, the file cannot be written. */
+char *sk_verify_reduce(struct sk_verify *v, const struct sk_conv_case *failed);
 
 /* ---- Inside a case ---- */
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/conv_case.h"
 #include "bench/shapes.h"
 #include "bench/verify_bounds.h"
 #include "bench/verify_internal.h"
@@ -18,11 +19,10 @@ enum { WITH_BIAS = 1, WITH_RESIDUAL = 2, WITH_RELU = 4, VARIANTS = 8 };
  * assumes some for each: of one kilobyte, which holds no block of tiles, so that they go together; of half a megabyte,
  * with which they go apart where there are enough of them. Neither has an L1 cache, so that chains are cut wherever
  * they can be. */
-enum way { WAY_OF_MACHINE, WAY_TOGETHER, WAY_APART, WAYS };
-static const char *const way_names[WAYS] = {"", ", tiles together", ", tiles apart"};
-static const struct sk_cpu_caches way_caches[WAYS] = {
-    [WAY_TOGETHER] = {.l2_bytes = 1024},
-    [WAY_APART] = {.l2_bytes = 512 * 1024},
+static const char *const way_names[SK_CONV_WAYS] = {"", ", tiles together", ", tiles apart"};
+static const struct sk_cpu_caches way_caches[SK_CONV_WAYS] = {
+    [SK_CONV_WAY_TOGETHER] = {.l2_bytes = 1024},
+    [SK_CONV_WAY_APART] = {.l2_bytes = 512 * 1024},
 };
 
 /* One shape, its data and what must come of them, made once and shared by all algorithms and ISAs. */
@@ -31,8 +31,10 @@ struct fixture {
   sk_conv_shape shape;
   size_t out_height, out_width;
   size_t in_floats, weight_floats, out_floats, terms;
-  bool in_blocks[WAYS]; /* whether tensors of this shape must be done so, in blocks that do not divide the tiles */
+  bool in_blocks[SK_CONV_WAYS]; /* whether tensors of this shape must be done so, in blocks that do not divide the tiles
+                                 */
   bool ready;
+  bool is_given; /* x and the others are somebody's: no image of them is repeated */
   float *x[SK_DATA_KINDS], *weights[SK_DATA_KINDS], *bias[SK_DATA_KINDS], *residual[SK_DATA_KINDS];
   double *exact[SK_DATA_KINDS], *magnitude[SK_DATA_KINDS]; /* of the convolution without its epilogue; NULL: not run */
   double *winograd_magnitude[SK_DATA_KINDS][7];            /* by m, or NULL */
@@ -44,6 +46,7 @@ struct fixture {
 struct plan_case {
   struct fixture *fixture;
   sk_algorithm algorithm;
+  struct sk_conv_case *now; /* where the run that comes next is described, for its failure to be reduced */
 };
 
 /* ---- Fixtures ---- */
@@ -129,20 +132,27 @@ static bool takes_winograd(const sk_conv_shape *shape) {
   return sk_conv_choose(shape, SK_ALGORITHM_WINOGRAD2, &chosen) == SK_OK;
 }
 
-static void fill_fixture(struct fixture *f, struct sk_random *random, enum sk_data data) {
+/* Each kind of data has a stream of its own: a single case sees the numbers that it had among the others. */
+static void draw_arrays(struct fixture *f, uint64_t seed, enum sk_data data) {
+  char stream[sizeof f->name + 32];
+  snprintf(stream, sizeof stream, "%s/%s", f->name, sk_data_name(data));
+  struct sk_random random = sk_random_start(seed, stream);
   const size_t batch = f->shape.batch;
-  f->x[data] = random_array(random, data, SK_PART_X, f->in_floats);
-  f->weights[data] = random_array(random, data, SK_PART_WEIGHTS, f->weight_floats);
-  f->bias[data] = random_array(random, data, SK_PART_ADDEND, f->shape.out_channels);
-  f->residual[data] = random_array(random, data, SK_PART_ADDEND, f->out_floats);
+  f->x[data] = random_array(&random, data, SK_PART_X, f->in_floats);
+  f->weights[data] = random_array(&random, data, SK_PART_WEIGHTS, f->weight_floats);
+  f->bias[data] = random_array(&random, data, SK_PART_ADDEND, f->shape.out_channels);
+  f->residual[data] = random_array(&random, data, SK_PART_ADDEND, f->out_floats);
   if (data == SK_DATA_CANCELLATION) cancel_weights(f, f->weights[data]);
   repeat_first_image(f->x[data], batch, f->in_floats);
   repeat_first_image(f->residual[data], batch, f->out_floats);
+}
+
+static void compute_exact(struct fixture *f, enum sk_data data, bool winograd) {
   double *x = to_double(f->x[data], f->in_floats), *weights = to_double(f->weights[data], f->weight_floats);
   f->exact[data] = allocate(f->out_floats, sizeof(double));
   f->magnitude[data] = allocate(f->out_floats, sizeof(double));
   sk_reference_conv(&f->shape, x, weights, NULL, f->exact[data], f->magnitude[data]);
-  if (data >= SK_DATA_REALS && takes_winograd(&f->shape)) fill_winograd_magnitudes(f, data, x, weights);
+  if (winograd && takes_winograd(&f->shape)) fill_winograd_magnitudes(f, data, x, weights);
   if (data == SK_DATA_OVERFLOW) scale_to_overflow(f);
   sk_free(x);
   sk_free(weights);
@@ -157,18 +167,23 @@ static bool takes_data(const struct sk_verify *v, const struct fixture *f, enum 
   return sk_verify_takes(v, data, turn / 4);
 }
 
-static void prepare_fixture(const struct sk_verify *v, struct fixture *f) {
+static void size_fixture(struct fixture *f) {
   const sk_conv_shape *s = &f->shape;
-  if (f->ready) return;
-  f->ready = true;
   sk_reference_conv_output_size(s, &f->out_height, &f->out_width);
   f->terms = s->in_channels / s->groups * s->kernel_height * s->kernel_width;
   f->in_floats = s->batch * s->in_channels * s->in_height * s->in_width;
   f->weight_floats = s->out_channels * f->terms;
   f->out_floats = s->batch * s->out_channels * f->out_height * f->out_width;
-  struct sk_random random = sk_random_start(v->options->seed, f->name);
+}
+
+static void prepare_fixture(const struct sk_verify *v, struct fixture *f) {
+  if (f->ready) return;
+  f->ready = true;
+  size_fixture(f);
   for (enum sk_data data = SK_DATA_INTEGERS; data < SK_DATA_KINDS; data++) {
-    if (takes_data(v, f, data)) fill_fixture(f, &random, data);
+    if (!takes_data(v, f, data)) continue;
+    draw_arrays(f, v->options->seed, data);
+    compute_exact(f, data, data >= SK_DATA_REALS);
   }
 }
 
@@ -200,7 +215,7 @@ struct run {
   enum sk_data data;
   unsigned variant;
   enum sk_guard_side side;
-  enum way way;
+  enum sk_conv_way way;
 };
 
 static struct run make_run(struct fixture *f, sk_isa isa, sk_algorithm algorithm, int threads, enum sk_data data,
@@ -220,6 +235,24 @@ static void announce(struct sk_verify *v, const struct run *r, const char *call)
   sk_verify_at(v, "%s, %s, %d threads%s%s%s%s, %s", call, sk_data_name(r->data), r->options.threads, way_names[r->way],
                r->variant & WITH_BIAS ? ", bias" : "", r->variant & WITH_RESIDUAL ? ", residual" : "",
                r->variant & WITH_RELU ? ", relu" : "", sk_guard_side_name(r->side));
+}
+
+/* Say which run comes next, in words and as a case that can be run alone. */
+static struct sk_conv_case describe(const struct run *r, uint64_t seed, enum sk_conv_call call) {
+  struct sk_conv_case c = {.isa = r->options.isa,
+                           .algorithm = r->options.algorithm,
+                           .threads = r->options.threads,
+                           .call = call,
+                           .way = r->way,
+                           .side = r->side,
+                           .shape = r->fixture->shape,
+                           .bias = (r->variant & WITH_BIAS) != 0,
+                           .residual = r->options.residual,
+                           .relu = r->options.relu,
+                           .data = r->data,
+                           .seed = seed};
+  snprintf(c.name, sizeof c.name, "%s", r->fixture->name);
+  return c;
 }
 
 static const float *run_bias(const struct run *r) { return r->variant & WITH_BIAS ? r->fixture->bias[r->data] : NULL; }
@@ -249,26 +282,20 @@ static const float *generic_bits(struct sk_verify *v, const struct run *r) {
   return *bits;
 }
 
-/*
- * What element `at` must be. Roundings of a term: direct and gemm, one for each product of its sum at most; Winograd,
- * both transforms, one for the filter's (in double, rounded once: counted twice), and one for each channel; then bias
- * and residual.
- */
+/* What element `at` must be. */
 static struct sk_expected expect(const struct run *r, const float *bits, size_t at) {
   const struct fixture *f = r->fixture;
-  const size_t m = sk_winograd_outputs(r->options.algorithm), stride = f->shape.stride_height;
+  const size_t m = sk_winograd_outputs(r->options.algorithm), roundings = sk_conv_roundings(&f->shape, m);
   const size_t channel = at / (f->out_height * f->out_width) % f->shape.out_channels;
   const double bias = r->variant & WITH_BIAS ? (double)f->bias[r->data][channel] : 0;
   const double residual = r->variant & WITH_RESIDUAL ? (double)f->residual[r->data][at] : 0;
   const double *magnitudes = m ? f->winograd_magnitude[r->data][m] : f->magnitude[r->data];
   const double magnitude = magnitudes[at] + fabs(bias) + fabs(residual);
-  const size_t roundings =
-      m ? 2 * sk_winograd_transform_roundings(m, stride) + 2 + f->shape.in_channels + 2 : f->terms + 2;
   struct sk_expected e = {.exactly = bits != NULL,
                           .bits = bits ? bits[at] : 0,
                           .exact = f->exact[r->data][at] + bias + residual,
                           .bound = sk_rounding_bound(roundings, magnitude) + f->winograd_underflow[r->data][m]};
-  if (r->data == SK_DATA_INTEGERS) e.bound = 0;
+  if (r->data == SK_DATA_INTEGERS && !m) e.bound = 0;
   if ((r->variant & WITH_RELU) && e.exact < 0) e.exact = 0;
   return e;
 }
@@ -283,7 +310,7 @@ static void check_outputs(struct sk_verify *v, const struct run *r, size_t batch
     const struct sk_expected expected = expect(r, bits, at);
     sk_verify_value(v, y[at], &expected, "y", at / area, at % area / f->out_width, at % f->out_width);
   }
-  const bool repeats = !gemm && batch > 1 && batch == f->shape.batch; /* see repeat_first_image */
+  const bool repeats = !gemm && !f->is_given && batch > 1 && batch == f->shape.batch; /* see repeat_first_image */
   for (size_t at = 0; repeats && at < image && !sk_verify_failed(v); at++) {
     if (sk_same_bits(y[at], y[(batch - 1) * image + at])) continue;
     sk_verify_fail(v, "equal images at the ends of a batch of %zu give different bits", batch);
@@ -293,7 +320,8 @@ static void check_outputs(struct sk_verify *v, const struct run *r, size_t batch
 static sk_status plan_tensors(struct sk_verify *v, const struct run *r, enum sk_layout layout) {
   const struct fixture *f = r->fixture;
   const float *weights = f->weights[r->data], *bias = run_bias(r);
-  if (r->way == WAY_OF_MACHINE) return sk_conv_plan(&v->plan, &f->shape, weights, bias, &r->options, layout, NULL);
+  if (r->way == SK_CONV_WAY_OF_MACHINE)
+    return sk_conv_plan(&v->plan, &f->shape, weights, bias, &r->options, layout, NULL);
   return sk_conv_plan_for_caches(&v->plan, &f->shape, weights, bias, &r->options, layout, &way_caches[r->way]);
 }
 
@@ -411,10 +439,10 @@ static void check_output_tensor(struct sk_verify *v, const struct run *r, const 
 static bool check_way(struct sk_verify *v, const struct run *r, size_t batch) {
   const struct fixture *f = r->fixture;
   const size_t m = sk_winograd_outputs(r->options.algorithm);
-  if (r->way == WAY_OF_MACHINE || (!f->in_blocks[r->way] && r->way == WAY_APART)) return true;
+  if (m == 0 || r->way == SK_CONV_WAY_OF_MACHINE || (!f->in_blocks[r->way] && r->way == SK_CONV_WAY_APART)) return true;
   const size_t tiles = batch * sk_size_divide_up(f->out_height, m) * sk_size_divide_up(f->out_width, m);
   const size_t block = v->plan->tile_block;
-  if (v->plan->tiles_apart != (r->way == WAY_APART)) {
+  if (v->plan->tiles_apart != (r->way == SK_CONV_WAY_APART)) {
     sk_verify_fail(v, "the plan goes through %zu tiles the other way", tiles);
   } else if (f->in_blocks[r->way] && (tiles < block || tiles % block == 0)) {
     sk_verify_fail(v, "%zu tiles in blocks of %zu: the last block was to be a smaller one of several", tiles, block);
@@ -454,12 +482,28 @@ static void run_tensors(struct sk_verify *v, const struct run *r, enum sk_layout
 
 /* ---- Cases ---- */
 
+static void run_call(struct sk_verify *v, const struct run *r, enum sk_conv_call call) {
+  if (call == SK_CONV_CALL_ARRAYS) {
+    run_plain(v, r);
+  } else {
+    run_tensors(v, r, call == SK_CONV_CALL_PLANAR ? SK_LAYOUT_NCHW : SK_LAYOUT_NCHW16C);
+  }
+}
+
+static void run_noted(struct sk_verify *v, const struct plan_case *c, const struct run *r, enum sk_conv_call call) {
+  if (sk_verify_failed(v)) return;
+  *c->now = describe(r, v->options->seed, call);
+  v->run = c->now;
+  run_call(v, r, call);
+}
+
 /* Tensors, as this machine would do them, or both ways for Winograd. */
-static void run_ways(struct sk_verify *v, const struct run *r) {
+static void run_ways(struct sk_verify *v, const struct plan_case *c, const struct run *r) {
   const bool ways = sk_winograd_outputs(r->options.algorithm) != 0;
   struct run run = *r;
-  for (run.way = ways ? WAY_TOGETHER : WAY_OF_MACHINE; run.way < (ways ? WAYS : WAY_TOGETHER); run.way++) {
-    if (!sk_verify_failed(v)) run_tensors(v, &run, SK_LAYOUT_NCHW16C);
+  for (run.way = ways ? SK_CONV_WAY_TOGETHER : SK_CONV_WAY_OF_MACHINE;
+       run.way < (ways ? SK_CONV_WAYS : SK_CONV_WAY_TOGETHER); run.way++) {
+    run_noted(v, c, &run, SK_CONV_CALL_TENSORS);
   }
 }
 
@@ -470,10 +514,10 @@ static void run_variant(struct sk_verify *v, const struct plan_case *c, enum sk_
   const bool twice = sk_verify_exhaustive(v) || (data == SK_DATA_REALS && variant == VARIANTS - 1 && worthwhile);
   for (int threads = 1; threads <= (twice ? 2 : 1) && !sk_verify_failed(v); threads++) {
     struct run r = make_run(c->fixture, v->kernels->isa, c->algorithm, threads, data, variant);
-    run_plain(v, &r);
-    run_ways(v, &r);
+    run_noted(v, c, &r, SK_CONV_CALL_ARRAYS);
+    run_ways(v, c, &r);
     const bool planar = c->algorithm == SK_ALGORITHM_DIRECT && sk_conv_takes_planar(&c->fixture->shape);
-    if (planar && !sk_verify_failed(v)) run_tensors(v, &r, SK_LAYOUT_NCHW);
+    if (planar) run_noted(v, c, &r, SK_CONV_CALL_PLANAR);
   }
 }
 
@@ -515,7 +559,8 @@ static const char *plan_group(sk_algorithm algorithm) {
 static void run_shape(struct sk_verify *v, sk_algorithm algorithm, struct fixture *fixture) {
   sk_algorithm chosen;
   if (sk_conv_choose(&fixture->shape, algorithm, &chosen)) return; /* does not apply, or is not built */
-  const struct plan_case parameters = {fixture, algorithm};
+  struct sk_conv_case now;
+  const struct plan_case parameters = {fixture, algorithm, &now};
   const struct sk_verify_case c = {plan_group(algorithm), sk_algorithm_name(algorithm), plan_case, &parameters};
   sk_verify_run(v, &c, "conv/%s/%s", sk_algorithm_name(algorithm), fixture->name);
 }
@@ -585,12 +630,12 @@ static const sk_conv_shape strided_shapes[] = {
  * channels together in several, the last one a smaller one for every m and any number of threads. */
 static const struct {
   sk_conv_shape shape;
-  enum way way;
+  enum sk_conv_way way;
 } tiled_shapes[] = {
-    {{5, 17, 13, 13, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, WAY_APART},
-    {{5, 17, 17, 27, 24, 3, 3, 2, 2, 1, 1, 1, 1, 0, 0, 1}, WAY_APART},
-    {{1, 3, 97, 97, 33, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, WAY_TOGETHER},
-    {{1, 3, 131, 132, 33, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1}, WAY_TOGETHER},
+    {{5, 17, 13, 13, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, SK_CONV_WAY_APART},
+    {{5, 17, 17, 27, 24, 3, 3, 2, 2, 1, 1, 1, 1, 0, 0, 1}, SK_CONV_WAY_APART},
+    {{1, 3, 97, 97, 33, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, SK_CONV_WAY_TOGETHER},
+    {{1, 3, 131, 132, 33, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1}, SK_CONV_WAY_TOGETHER},
 };
 
 static void name_shape(struct fixture *f) {
@@ -666,4 +711,60 @@ void sk_verify_conv_plans(struct sk_verify *v) {
   run_shapes(v, awkward_shapes, sizeof awkward_shapes / sizeof awkward_shapes[0]);
   run_shapes(v, strided_shapes, sizeof strided_shapes / sizeof strided_shapes[0]);
   run_tiled_shapes(v);
+}
+
+/* ---- One run alone ---- */
+
+struct single_case {
+  struct fixture *fixture;
+  const struct sk_conv_case *content;
+};
+
+/* The data of a case: given ones take the place of reals, which they are. */
+static void prepare_single(struct fixture *f, const struct sk_conv_case *c) {
+  const enum sk_data data = c->given ? SK_DATA_REALS : c->data;
+  *f = (struct fixture){.shape = c->shape, .ready = true, .is_given = c->given != NULL};
+  snprintf(f->name, sizeof f->name, "%s", c->name);
+  size_fixture(f);
+  if (c->given) {
+    const struct sk_conv_arrays arrays = sk_conv_case_cut(c);
+    f->x[data] = arrays.x;
+    f->weights[data] = arrays.weights;
+    f->bias[data] = arrays.bias;
+    f->residual[data] = arrays.residual;
+  } else {
+    draw_arrays(f, c->seed, data);
+  }
+  compute_exact(f, data, true);
+}
+
+static void run_single(struct sk_verify *v, const void *parameters) {
+  const struct single_case *single = parameters;
+  const struct sk_conv_case *c = single->content;
+  const unsigned variant = (c->bias ? WITH_BIAS : 0U) | (c->residual ? WITH_RESIDUAL : 0U) | (c->relu ? WITH_RELU : 0U);
+  struct run r =
+      make_run(single->fixture, v->kernels->isa, c->algorithm, c->threads, c->given ? SK_DATA_REALS : c->data, variant);
+  r.side = c->side;
+  r.way = c->way;
+  v->data = r.data;
+  run_call(v, &r, c->call);
+}
+
+bool sk_verify_conv_fails(struct sk_verify *v, const struct sk_conv_case *c) {
+  struct fixture fixture;
+  const struct single_case single = {&fixture, c};
+  prepare_single(&fixture, c);
+  const bool failed = sk_verify_attempt(v, c->isa, run_single, &single);
+  free_fixture(&fixture);
+  return failed;
+}
+
+void sk_verify_conv_case(struct sk_verify *v, const struct sk_conv_case *c) {
+  struct fixture fixture;
+  const struct single_case single = {&fixture, c};
+  const char *algorithm = sk_algorithm_name(c->algorithm);
+  const struct sk_verify_case run = {plan_group(c->algorithm), algorithm, run_single, &single};
+  prepare_single(&fixture, c);
+  sk_verify_run(v, &run, "conv/%s/%s", algorithm, c->name);
+  free_fixture(&fixture);
 }

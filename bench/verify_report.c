@@ -19,9 +19,14 @@ void sk_report_start(const struct sk_verify *v) {
 
 void sk_report_failure(const struct sk_verify *v, const struct sk_verify_result *result) {
   FILE *out = v->options->json ? stderr : v->options->output;
-  fprintf(out, "FAILED %s: %s | skiplane verify --isa %s --seed %" PRIu64 "%s --filter '^%s$'\n", result->name,
-          result->message, sk_isa_name(result->isa), v->options->seed, v->options->exhaustive ? " --exhaustive" : "",
-          result->name);
+  fprintf(out, "FAILED %s: %s | skiplane verify ", result->name, result->message);
+  if (v->options->only) {
+    fprintf(out, "--case %s\n", v->options->only_path);
+  } else {
+    fprintf(out, "--isa %s --seed %" PRIu64 "%s --filter '^%s$'%s%s\n", sk_isa_name(result->isa), v->options->seed,
+            v->options->exhaustive ? " --exhaustive" : "", result->name,
+            result->case_path ? " | reduced: skiplane verify --case " : "", result->case_path ? result->case_path : "");
+  }
   fflush(out);
 }
 
