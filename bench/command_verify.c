@@ -26,7 +26,15 @@ static enum sk_exit verify_to_file(const struct sk_options *options, struct sk_v
   return failed ? SK_EXIT_FAILURE : SK_EXIT_SUCCESS;
 }
 
+/* What only a network has a use for. */
+#define OF_NETWORK                                                                                 \
+  (SK_ACCEPT(WEIGHTS) | SK_ACCEPT(THREADS) | SK_ACCEPT(ALGO) | SK_ACCEPT(PLAN) | SK_ACCEPT(SIZE) | \
+   SK_ACCEPT(RESNET_V1) | SK_ACCEPT(PER_LAYER) | SK_ACCEPT(IMAGES) | SK_ACCEPT(MEAN) | SK_ACCEPT(STD))
+
 enum sk_exit sk_command_verify(const struct sk_options *options) {
+  if (options->model) return sk_command_verify_network(options);
+  const char *surplus = sk_options_first(options, OF_NETWORK);
+  if (surplus) return sk_usage_error(options, "--%s: needs --model, a network to verify", surplus);
   const struct sk_verify_options wanted = {
       .isa = options->isa,
       .filter = options->filter,

@@ -278,7 +278,10 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
                             "what to compare, separated by commas; the first is the\nbase, of which the others' times "
                             "are ratios [auto and\nevery library that is there]",
                             0, false},
-    [SK_OPTION_PER_LAYER] = {"per-layer", NULL, "compare each distinct convolution of the network", 0, false},
+    [SK_OPTION_PER_LAYER] = {"per-layer", NULL,
+                             "compare: each distinct convolution of the network;\n"
+                             "verify: the errors of each layer",
+                             0, false},
     [SK_OPTION_THRESHOLD] = {"threshold", "PERCENT", "call differences below that equal [3%]", 0, false},
     [SK_OPTION_FAIL_OVER] = {"fail-over", "PERCENT",
                              "exit with 3 if something is slower than the base by more,\nor wrong", 0, false},
@@ -289,7 +292,15 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
                               "what to try, separated by commas: direct, winograd2,\nwinograd4, winograd6, gemm; "
                               "winograd6 has more than four\ntimes winograd4's error [direct,winograd2,winograd4]",
                               0, false},
+    [SK_OPTION_IMAGES] = {"images", "DIR", "a folder of pictures to run on [one random image]", 0, false},
 };
+
+const char *sk_options_first(const struct sk_options *options, uint64_t bits) {
+  for (int i = 0; i < SK_OPTION_COUNT; i++) {
+    if (options->given & bits & UINT64_C(1) << i) return entries[i].name;
+  }
+  return NULL;
+}
 
 /* Codes of getopt_long: an option's number plus this, out of the letters' way. */
 enum { FIRST_CODE = 256, HELP_CODE = FIRST_CODE + SK_OPTION_COUNT };
@@ -341,6 +352,7 @@ static sk_status store(struct sk_options *options, enum sk_option option, char *
     case SK_OPTION_SHAPES: options->shapes = true; return SK_OK;
     case SK_OPTION_PLAN: return read_text(text, &options->plan);
     case SK_OPTION_CANDIDATES: return read_text(text, &options->candidates);
+    case SK_OPTION_IMAGES: return read_text(text, &options->images);
     case SK_OPTION_COUNT: break;
   }
   return SK_OK;
@@ -656,7 +668,8 @@ static enum completion completion_of(enum sk_option option) {
     case SK_OPTION_HTML:
     case SK_OPTION_TRACE:
     case SK_OPTION_SAVE:
-    case SK_OPTION_PLAN: return COMPLETION_FILES;
+    case SK_OPTION_PLAN:
+    case SK_OPTION_IMAGES: return COMPLETION_FILES;
     default: return COMPLETION_NONE;
   }
 }

@@ -51,6 +51,7 @@ enum sk_option {
   SK_OPTION_LIST,
   SK_OPTION_SHAPES,
   SK_OPTION_CANDIDATES,
+  SK_OPTION_IMAGES,
   SK_OPTION_COUNT
 };
 
@@ -64,7 +65,7 @@ struct sk_options {
   const char *command;
   uint64_t given; /* bits of the options that were there */
 
-  const char *model, *weights, *labels, *logits, *output, *filter, *plan;
+  const char *model, *weights, *labels, *logits, *output, *filter, *plan, *images;
   size_t batch; /* 1 by default */
   int threads;  /* 0: as many as OpenMP gives */
   sk_isa isa;
@@ -97,7 +98,7 @@ struct sk_example {
   const char *meaning;
 };
 
-enum { SK_EXAMPLES = 3 };
+enum { SK_EXAMPLES = 5 };
 
 struct sk_command {
   const char *name;
@@ -132,6 +133,9 @@ void sk_options_complete_values(void);
 
 /* Tell whether an option was given: sk_options_has(options, SK_ACCEPT(SEED)). */
 bool sk_options_has(const struct sk_options *options, uint64_t bit);
+
+/* Name the first option of a set that was given: "filter"; NULL if none was. */
+const char *sk_options_first(const struct sk_options *options, uint64_t bits);
 
 /* ---- Errors: one line on stderr, "skiplane <command>: <message>" ---------------------------------------------- */
 

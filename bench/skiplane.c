@@ -142,18 +142,27 @@ static const struct sk_command commands[] = {
                    "two saved runs; exit status 3, for CI, if something is slower by more than 5%"}},
      .run = sk_command_compare},
     {.name = "verify",
-     .usage = "[--isa I] [--filter RE] [--seed N] [--exhaustive] [--json]",
+     .usage = "[--isa I] [--filter RE] [--seed N] [--exhaustive] [--json] | --model M [OPTION...]",
      .summary =
          "Check every kernel against the reference: pass or fail, worst error, a line to reproduce each failure.",
      .details =
          "Without --isa, all ISAs that this CPU has. Each error is held against a proven bound: error/bound over 1\n"
          "fails. Outputs lie between guard pages, so that a write or read beside them is found, too.\n"
          "SKIPLANE_REQUIRE_ISA=avx512 in the environment makes it a failure that this CPU lacks it.\n"
+         "With --model, a whole network beside the reference in double precision: each layer's error on the inputs\n"
+         "that it had, which has a proven bound, and its output's error by then, with an estimate of that. The image\n"
+         "is random, of 64x64 or the network's own size if that is smaller, unless --size or --images tell others.\n"
+         "--images tells, too, how often both paths agree on the likeliest class and the five likeliest; layers are\n"
+         "checked then only with --per-layer.\n"
          "The exit status is 0 if all passed, else 1.",
-     .accepts = SK_ACCEPT(ISA) | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) | SK_ACCEPT(EXHAUSTIVE) | SK_ACCEPT(JSON),
+     .accepts = ENGINE | ALGORITHM | NETWORK | PICTURE | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) | SK_ACCEPT(EXHAUSTIVE) |
+                SK_ACCEPT(JSON) | SK_ACCEPT(PER_LAYER) | SK_ACCEPT(IMAGES),
      .examples = {{"", "every kernel on every ISA of this CPU, in some seconds"},
                   {"--isa avx2 --filter '^conv_direct'", "some cases on one ISA"},
-                  {"--exhaustive --seed 7", "all combinations of parameters, with other random numbers"}},
+                  {"--exhaustive --seed 7", "all combinations of parameters, with other random numbers"},
+                  {"--model resnet50 -a winograd6 --per-layer", "where the error of a network enters, layer by layer"},
+                  {"-m resnet50 -w r50.safetensors --images pictures/",
+                   "how often rounding changes what pictures are taken for"}},
      .run = sk_command_verify},
 };
 

@@ -477,6 +477,15 @@ sk_status sk_net_run(const sk_net *net, size_t batch, const float *x, float *y, 
   return sk_net_run_observed(net, batch, x, y, workspace, NULL, NULL);
 }
 
+/* ---- Layers ------------------------------------------------------------------------------------------------- */
+
+const struct sk_schedule *sk_net_schedule(const sk_net *net) { return &net->schedule; }
+
+void sk_net_copy_layer(const sk_net *net, size_t layer, const void *workspace, float *out) {
+  const struct sk_tensor tensor = sk_memory_plan_tensor(&net->memory, net->schedule.steps[layer].output, 0, workspace);
+  sk_tensor_export(net->engine.kernels, &tensor, 1, out, net->engine.threads);
+}
+
 /* ---- Taps --------------------------------------------------------------------------------------------------- */
 
 static sk_status check_tap(const sk_net *net, size_t tap) {
