@@ -27,9 +27,10 @@ static enum sk_exit verify_to_file(const struct sk_options *options, struct sk_v
 }
 
 /* What only a network has a use for. */
-#define OF_NETWORK                                                                                 \
-  (SK_ACCEPT(WEIGHTS) | SK_ACCEPT(THREADS) | SK_ACCEPT(ALGO) | SK_ACCEPT(PLAN) | SK_ACCEPT(SIZE) | \
-   SK_ACCEPT(RESNET_V1) | SK_ACCEPT(PER_LAYER) | SK_ACCEPT(IMAGES) | SK_ACCEPT(MEAN) | SK_ACCEPT(STD))
+#define OF_NETWORK                                                                                      \
+  (SK_ACCEPT(WEIGHTS) | SK_ACCEPT(THREADS) | SK_ACCEPT(ALGO) | SK_ACCEPT(PLAN) | SK_ACCEPT(SIZE) |      \
+   SK_ACCEPT(RESNET_V1) | SK_ACCEPT(PER_LAYER) | SK_ACCEPT(IMAGES) | SK_ACCEPT(MEAN) | SK_ACCEPT(STD) | \
+   SK_ACCEPT(FLUSH_DENORMALS))
 
 enum sk_exit sk_command_verify(const struct sk_options *options) {
   if (options->model) return sk_command_verify_network(options);

@@ -293,6 +293,7 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
                               "winograd6 has more than four\ntimes winograd4's error [direct,winograd2,winograd4]",
                               0, false},
     [SK_OPTION_IMAGES] = {"images", "DIR", "a folder of pictures to run on [one random image]", 0, false},
+    [SK_OPTION_FLUSH_DENORMALS] = {"flush-denormals", NULL, "count denormals as zero [they are exact]", 0, false},
 };
 
 const char *sk_options_first(const struct sk_options *options, uint64_t bits) {
@@ -353,6 +354,7 @@ static sk_status store(struct sk_options *options, enum sk_option option, char *
     case SK_OPTION_PLAN: return read_text(text, &options->plan);
     case SK_OPTION_CANDIDATES: return read_text(text, &options->candidates);
     case SK_OPTION_IMAGES: return read_text(text, &options->images);
+    case SK_OPTION_FLUSH_DENORMALS: options->flush_denormals = true; return SK_OK;
     case SK_OPTION_COUNT: break;
   }
   return SK_OK;

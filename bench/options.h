@@ -52,6 +52,7 @@ enum sk_option {
   SK_OPTION_SHAPES,
   SK_OPTION_CANDIDATES,
   SK_OPTION_IMAGES,
+  SK_OPTION_FLUSH_DENORMALS,
   SK_OPTION_COUNT
 };
 
@@ -74,7 +75,7 @@ struct sk_options {
   size_t height, width, classes, runs, top;
   uint64_t seed;
   float mean[3], standard_deviation[3];
-  bool resnet_v1, exhaustive, per_layer, force, list, shapes;
+  bool resnet_v1, exhaustive, per_layer, force, list, shapes, flush_denormals;
 
   bool json, csv;                   /* asked for */
   const char *json_path, *csv_path; /* NULL: to stdout */

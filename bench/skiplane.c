@@ -13,6 +13,7 @@
 #define ENGINE (SK_ACCEPT(THREADS) | SK_ACCEPT(ISA) | SK_ACCEPT(SIZE) | SK_ACCEPT(RESNET_V1))
 #define ALGORITHM (SK_ACCEPT(ALGO) | SK_ACCEPT(PLAN))
 #define NETWORK (SK_ACCEPT(MODEL) | SK_ACCEPT(WEIGHTS))
+#define FLUSH SK_ACCEPT(FLUSH_DENORMALS)
 #define PICTURE (SK_ACCEPT(MEAN) | SK_ACCEPT(STD))
 
 static const struct sk_command commands[] = {
@@ -36,7 +37,7 @@ static const struct sk_command commands[] = {
      .details = "A folder stands for the .jpg, .jpeg and .png files in it, sorted by name.\n"
                 "If one picture is bad, nothing is written.",
      .accepts = NETWORK | ENGINE | ALGORITHM | PICTURE | SK_ACCEPT(BATCH) | SK_ACCEPT(TOP) | SK_ACCEPT(LABELS) |
-                SK_ACCEPT(LOGITS) | SK_ACCEPT(JSON),
+                SK_ACCEPT(LOGITS) | SK_ACCEPT(JSON) | FLUSH,
      .requires = NETWORK,
      .least_operands = 1,
      .most_operands = SIZE_MAX,
@@ -84,7 +85,7 @@ static const struct sk_command commands[] = {
          "Ctrl-C ends the measurement: what there is by then is printed and written, and the exit status 130.",
      .accepts = ENGINE | ALGORITHM | SK_ACCEPT(WEIGHTS) | SK_ACCEPT(BATCH) | SK_ACCEPT(SEED) | SK_ACCEPT(RUNS) |
                 SK_ACCEPT(DURATION) | SK_ACCEPT(SCENARIO) | SK_ACCEPT(CPUS) | SK_ACCEPT(JSON) | SK_ACCEPT(CSV) |
-                SK_ACCEPT(HTML) | SK_ACCEPT(TRACE) | SK_ACCEPT(SAVE),
+                SK_ACCEPT(HTML) | SK_ACCEPT(TRACE) | SK_ACCEPT(SAVE) | FLUSH,
      .least_operands = 1,
      .most_operands = 1,
      .operand = "the name of a network",
@@ -130,7 +131,7 @@ static const struct sk_command commands[] = {
      .accepts = ENGINE | SK_ACCEPT(BACKENDS) | SK_ACCEPT(PLAN) | SK_ACCEPT(WEIGHTS) | SK_ACCEPT(BATCH) |
                 SK_ACCEPT(SEED) | SK_ACCEPT(LAYER) | SK_ACCEPT(PER_LAYER) | SK_ACCEPT(RUNS) | SK_ACCEPT(DURATION) |
                 SK_ACCEPT(CPUS) | SK_ACCEPT(THRESHOLD) | SK_ACCEPT(FAIL_OVER) | SK_ACCEPT(FORCE) | SK_ACCEPT(LIST) |
-                SK_ACCEPT(JSON) | SK_ACCEPT(CSV) | SK_ACCEPT(HTML),
+                SK_ACCEPT(JSON) | SK_ACCEPT(CSV) | SK_ACCEPT(HTML) | FLUSH,
      .least_operands = 0,
      .most_operands = 2,
      .operand = "a network, a file of shapes, or two saved runs",
@@ -156,7 +157,7 @@ static const struct sk_command commands[] = {
          "checked then only with --per-layer.\n"
          "The exit status is 0 if all passed, else 1.",
      .accepts = ENGINE | ALGORITHM | NETWORK | PICTURE | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) | SK_ACCEPT(EXHAUSTIVE) |
-                SK_ACCEPT(JSON) | SK_ACCEPT(PER_LAYER) | SK_ACCEPT(IMAGES),
+                SK_ACCEPT(JSON) | SK_ACCEPT(PER_LAYER) | SK_ACCEPT(IMAGES) | FLUSH,
      .examples = {{"", "every kernel on every ISA of this CPU, in some seconds"},
                   {"--isa avx2 --filter '^conv_direct'", "some cases on one ISA"},
                   {"--exhaustive --seed 7", "all combinations of parameters, with other random numbers"},

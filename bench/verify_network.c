@@ -63,7 +63,8 @@ static sk_status open_networks(struct sk_network_check *c, const struct sk_optio
                                  .in_height = options->height,
                                  .in_width = options->width,
                                  .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5,
-                                 .plan = plan};
+                                 .plan = plan,
+                                 .flush_denormals = options->flush_denormals};
   if (!status) status = sk_net_create(&c->net, options->model, weights, &wanted);
   if (!status) status = sk_network_load(&c->graph, options->model, weights, &wanted);
   sk_plan_close(plan);
@@ -201,7 +202,7 @@ static sk_status check_step(struct sk_network_check *c, size_t index) {
                                          .residual = adds ? value_of(c, step->residual) : NULL,
                                          .x_variance = c->variances[step->input],
                                          .residual_variance = adds ? c->variances[step->residual] : NULL};
-  const struct sk_layer_mode mode = {layer->info.algorithm, c->flush_denormals};
+  const struct sk_layer_mode mode = {layer->info.algorithm, c->info.flush_denormals};
   struct sk_layer_oracle oracle = {0};
   const sk_status status = sk_layer_oracle_compute(&oracle, &c->graph, step, mode, &inputs);
   if (!status) {

@@ -50,7 +50,6 @@ struct sk_network_check {
   sk_net_info info;
   struct sk_graph graph; /* with its weights */
   const struct sk_schedule *schedule;
-  bool flush_denormals;
   size_t images, planned;        /* checked so far, and to check */
   struct sk_progress progress;   /* begun and ended by the caller */
   struct sk_layer_check *layers; /* [info.layers], in execution order */

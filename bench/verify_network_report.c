@@ -38,7 +38,7 @@ static void print_conditions(const struct sk_network_report *r) {
   const sk_net_info *const info = &r->check->info;
   printf("%s  input %zux%zux%zu  isa %s  threads %d  algo %s  denormals %s  weights ", options->model,
          info->in_channels, info->in_height, info->in_width, sk_isa_name(info->isa), info->threads,
-         sk_algorithm_wanted(options), r->check->flush_denormals ? "flushed" : "exact");
+         sk_algorithm_wanted(options), sk_denormals_word(info->flush_denormals));
   if (options->weights) {
     sk_terminal_put(stdout, options->weights);
   } else {
@@ -191,7 +191,7 @@ static void json_conditions(struct sk_json *json, const struct sk_network_report
   sk_json_number(json, json->root, "threads", info->threads);
   sk_json_size(json, json->root, "in_height", info->in_height);
   sk_json_size(json, json->root, "in_width", info->in_width);
-  sk_json_bool(json, json->root, "flush_denormals", r->check->flush_denormals);
+  sk_json_bool(json, json->root, "flush_denormals", info->flush_denormals);
 }
 
 static void json_agreement(struct sk_json *json, const struct sk_network_report *r) {

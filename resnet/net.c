@@ -47,6 +47,7 @@ static sk_status choose_engine(sk_net *net, const sk_net_options *options) {
                    MAXIMUM_THREADS);
   }
   net->engine.threads = sk_threads_choose(options->threads);
+  net->engine.flush_denormals = options->flush_denormals;
   net->batch = options->batch ? options->batch : 1;
   return sk_kernels_choose(options->isa, &net->engine.kernels);
 }
@@ -155,7 +156,8 @@ static sk_status plan_conv(sk_net *net, size_t i, float *weights, float *bias) {
                                    .algorithm = layer->algorithm,
                                    .threads = net->engine.threads,
                                    .residual = step->residual != SK_NO_NODE,
-                                   .relu = step->relu};
+                                   .relu = step->relu,
+                                   .flush_denormals = net->engine.flush_denormals};
   const sk_status status = sk_conv_plan(&layer->conv, &shape, weights, bias, &options,
                                         net->memory.values[step->input].tensor.layout, &net->arena);
   if (status) return status;
@@ -310,7 +312,8 @@ void sk_net_describe(const sk_net *net, sk_net_info *info) {
                         .macs = sk_graph_macs(&net->graph),
                         .workspace_bytes = net->workspace_bytes,
                         .weight_bytes = net->weight_bytes,
-                        .activation_bytes = net->memory.bytes_without_reuse};
+                        .activation_bytes = net->memory.bytes_without_reuse,
+                        .flush_denormals = net->engine.flush_denormals};
 }
 
 /* Fill in what only convolutions and pools have. */
