@@ -26,7 +26,7 @@ static sk_status allocate(double **data, size_t count) {
   if (!sk_size_multiply(count, sizeof **data, &bytes)) {
     return sk_fail(SK_INVALID_ARGUMENT, "%zu values overflow the memory", count);
   }
-  *data = malloc(sk_size_max(bytes, 1));
+  *data = calloc(1, sk_size_max(bytes, 1));
   return *data ? SK_OK : sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu bytes", bytes);
 }
 
