@@ -18,6 +18,7 @@ struct own {
   sk_algorithm algorithm;
   const sk_plan *plan; /* in place of the algorithm; NULL: none */
   int threads;
+  bool flush_denormals;
   struct sk_task task; /* the one loaded */
 
   /* A network: */
@@ -64,7 +65,8 @@ static sk_status load_network(struct own *o) {
                                   .algorithm = o->algorithm,
                                   .threads = o->threads,
                                   .batch = o->task.batch,
-                                  .plan = o->plan};
+                                  .plan = o->plan,
+                                  .flush_denormals = o->flush_denormals};
   struct sk_graph copy;
   const sk_status status = copy_graph(o->task.graph, &copy);
   if (status) {
@@ -82,8 +84,11 @@ static sk_status load(void *instance, const struct sk_task *task) {
   if (!task->is_layer) return load_network(o);
   const sk_status status = o->plan ? sk_plan_find(o->plan, &task->graph->nodes[1], &o->algorithm) : SK_OK;
   if (status) return status;
-  const struct sk_conv_request request = {
-      .kernels = o->kernels, .algorithm = o->algorithm, .threads = o->threads, .graph = task->graph};
+  const struct sk_conv_request request = {.kernels = o->kernels,
+                                          .algorithm = o->algorithm,
+                                          .threads = o->threads,
+                                          .flush_denormals = o->flush_denormals,
+                                          .graph = task->graph};
   return sk_conv_subject_make(&o->subject, &request, task->batch, task->x);
 }
 
@@ -139,14 +144,16 @@ static sk_status start(void **instance, const struct sk_backend *backend, const 
   o->plan = backend->is_planned ? conditions->plan : NULL;
   o->algorithm = backend->algorithm;
   o->threads = sk_threads_choose(conditions->threads);
+  o->flush_denormals = conditions->flush_denormals;
   const sk_isa isa = backend->isa == SK_ISA_AUTO ? conditions->isa : backend->isa;
   const sk_status status = sk_kernels_choose(isa, &o->kernels);
   if (status) {
     free(o);
     return status;
   }
-  snprintf(version, SK_BACKEND_VERSION, "skiplane %s, %s%s%s%s", sk_version(), sk_isa_name(o->kernels->isa),
-           is_gemm ? " and OpenBLAS" : "", o->plan ? ", plan " : "", sk_plan_digest(o->plan).text);
+  snprintf(version, SK_BACKEND_VERSION, "skiplane %s, %s%s%s%s%s", sk_version(), sk_isa_name(o->kernels->isa),
+           is_gemm ? " and OpenBLAS" : "", o->plan ? ", plan " : "", sk_plan_digest(o->plan).text,
+           o->flush_denormals ? ", denormals flushed" : "");
   *instance = o;
   return SK_OK;
 }

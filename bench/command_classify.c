@@ -133,6 +133,7 @@ static cJSON *describe_run(const struct classification *c, struct sk_json *json)
   sk_json_text(json, json->root, "isa", sk_runner_isa(&c->runner));
   sk_json_text(json, json->root, "algorithm", sk_algorithm_wanted(c->options));
   sk_json_text(json, json->root, "plan", c->options->plan);
+  sk_json_bool(json, json->root, "flush_denormals", c->options->flush_denormals);
   sk_json_number(json, json->root, "threads", c->runner.reference ? 1 : c->runner.info.threads);
   sk_json_size(json, json->root, "batch", c->options->batch);
   return sk_json_list(json, json->root, "images");
@@ -143,6 +144,7 @@ static sk_status print_result(const struct classification *c) {
   struct candidate *ranked = calloc(c->runner.classes, sizeof *ranked);
   if (!ranked) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu classes", c->runner.classes);
   cJSON *images = c->options->json ? describe_run(c, &json) : NULL;
+  if (c->options->flush_denormals && !c->options->json) puts("denormals flushed to zero");
   for (size_t i = 0; i < c->pictures.count; i++) {
     rank_classes(c->logits + i * c->runner.classes, c->runner.classes, ranked);
     if (c->options->json) {
@@ -190,6 +192,9 @@ static void close_all(struct classification *c) {
 }
 
 enum sk_exit sk_command_classify(const struct sk_options *options) {
+  if (options->reference && options->flush_denormals) {
+    return sk_usage_error(options, "--flush-denormals: does not go with --algo reference, which is exact");
+  }
   struct classification c = {.options = options};
   sk_status status = open_all(&c);
   if (!status) status = compute(&c);

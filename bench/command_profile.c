@@ -98,7 +98,8 @@ static sk_status open_net(sk_net **net, const struct sk_options *options, const 
                                  .in_height = options->height,
                                  .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5,
                                  .in_width = options->width,
-                                 .plan = plan};
+                                 .plan = plan,
+                                 .flush_denormals = options->flush_denormals};
   sk_status status = sk_open_weights(&weights, options, model);
   if (!status) sk_weights_read_once(weights);
   if (!status) status = sk_net_create(net, model, weights, &wanted);

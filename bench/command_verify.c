@@ -12,11 +12,50 @@
 #include "resnet/file.h"
 #include "resnet/text.h"
 
-/* Options of a given convolution, and of the sweep over all cases. */
+/* ---- What goes together --------------------------------------------------------------------------------------- */
+
 #define ARRAYS (SK_ACCEPT(X) | SK_ACCEPT(W) | SK_ACCEPT(B) | SK_ACCEPT(RESIDUAL) | SK_ACCEPT(Y))
 #define SETTINGS (SK_ACCEPT(STRIDE) | SK_ACCEPT(PAD) | SK_ACCEPT(DILATION) | SK_ACCEPT(GROUPS) | SK_ACCEPT(RELU))
-#define GIVEN (ARRAYS | SETTINGS | SK_ACCEPT(TOLERANCE) | SK_ACCEPT(ALGO) | SK_ACCEPT(THREADS))
-#define SWEEP (SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) | SK_ACCEPT(EXHAUSTIVE) | SK_ACCEPT(HTML))
+#define ENGINE (SK_ACCEPT(ALGO) | SK_ACCEPT(THREADS))
+#define PICTURES (SK_ACCEPT(IMAGES) | SK_ACCEPT(MEAN) | SK_ACCEPT(STD))
+#define ALWAYS (SK_ACCEPT(ISA) | SK_ACCEPT(JSON))
+
+/* The ways to verify, and the options that each one takes. */
+enum way { WAY_CASE, WAY_NETWORK, WAY_GIVEN, WAY_SWEEP, WAYS };
+static const struct {
+  const char *name;
+  uint64_t accepts;
+} ways[WAYS] = {
+    [WAY_CASE] = {"--case, which has it all", ALWAYS | SK_ACCEPT(CASE)},
+    [WAY_NETWORK] = {"a network (--model)", ALWAYS | ENGINE | PICTURES | SK_ACCEPT(MODEL) | SK_ACCEPT(WEIGHTS) |
+                                                SK_ACCEPT(PLAN) | SK_ACCEPT(SIZE) | SK_ACCEPT(RESNET_V1) |
+                                                SK_ACCEPT(PER_LAYER) | SK_ACCEPT(FLUSH_DENORMALS) | SK_ACCEPT(SEED)},
+    [WAY_GIVEN] = {"a given convolution (--x, --w, --y)",
+                   ALWAYS | ENGINE | ARRAYS | SETTINGS | SK_ACCEPT(TOLERANCE) | SK_ACCEPT(CASE_DIR)},
+    [WAY_SWEEP] = {"the sweep over all kernels", ALWAYS | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) | SK_ACCEPT(EXHAUSTIVE) |
+                                                     SK_ACCEPT(HTML) | SK_ACCEPT(CASE_DIR)},
+};
+
+static enum way choose_way(const struct sk_options *options) {
+  if (options->case_path) return WAY_CASE;
+  if (options->model) return WAY_NETWORK;
+  return sk_options_has(options, ARRAYS) ? WAY_GIVEN : WAY_SWEEP;
+}
+
+/* Refuse the first option of another way, and name the ways that it is for. */
+static enum sk_exit refuse(const struct sk_options *options, enum way way, uint64_t strangers) {
+  const uint64_t first = strangers & -strangers;
+  char others[160] = "";
+  size_t length = 0;
+  for (size_t i = 0; i < WAYS && length < sizeof others; i++) {
+    if (!(ways[i].accepts & first)) continue;
+    length += (size_t)snprintf(others + length, sizeof others - length, "%s%s", length ? " or " : "", ways[i].name);
+  }
+  return sk_usage_error(options, "--%s: does not go with %s, but with %s", sk_options_first(options, first),
+                        ways[way].name, others);
+}
+
+/* ---- The sweep ------------------------------------------------------------------------------------------------- */
 
 /* Check with the report going to memory, and write it to a file, all or nothing. */
 static enum sk_exit verify_to_file(const struct sk_options *options, struct sk_verify_options wanted) {
@@ -46,6 +85,8 @@ static enum sk_exit verify(const struct sk_options *options, const struct sk_ver
   return sk_verify_main(wanted) == 0 ? SK_EXIT_SUCCESS : SK_EXIT_FAILURE;
 }
 
+/* ---- Other ways ------------------------------------------------------------------------------------------------ */
+
 /* Replay a reduced case, on its own ISA or another. */
 static enum sk_exit verify_case(const struct sk_options *options, struct sk_verify_options wanted) {
   struct sk_conv_case_file file;
@@ -72,18 +113,13 @@ static enum sk_exit verify_given(const struct sk_options *options) {
   return sk_verify_given(options);
 }
 
-/* Options of one way to verify that come with another: NULL if there are none. */
-static const char *find_stranger(const struct sk_options *options) {
-  if (options->case_path) return sk_options_first(options, GIVEN | SWEEP | SK_ACCEPT(CASE_DIR));
-  if (sk_options_has(options, ARRAYS)) return sk_options_first(options, SWEEP);
-  return sk_options_first(options, GIVEN);
-}
-
 /* Where cases go is known to be a folder before there is one to write. */
 static bool is_folder(const char *path) {
   struct stat entry;
   return stat(path, &entry) == 0 && S_ISDIR(entry.st_mode) && access(path, W_OK) == 0;
 }
+
+/* ---- The command ----------------------------------------------------------------------------------------------- */
 
 enum sk_exit sk_command_verify(const struct sk_options *options) {
   const struct sk_verify_options wanted = {
@@ -95,18 +131,17 @@ enum sk_exit sk_command_verify(const struct sk_options *options) {
       .output = stdout,
       .html = options->html,
       .case_folder = options->case_folder};
-  const char *stranger = find_stranger(options);
-  if (stranger) {
-    return sk_usage_error(options, "--%s: does not go with %s", stranger,
-                          options->case_path ? "--case, which has it all"
-                          : sk_options_has(options, ARRAYS)
-                              ? "a given convolution (--x, --w, --y)"
-                              : "the sweep, but with a given convolution (--x, --w, --y)");
-  }
+  const enum way way = choose_way(options);
+  const uint64_t strangers = options->given & ~ways[way].accepts;
+  if (strangers) return refuse(options, way, strangers);
   if (options->case_folder && !is_folder(options->case_folder)) {
     return sk_usage_error(options, "--case-dir: \"%s\" is not a folder that can be written to",
                           sk_quote_short(options->case_folder).text);
   }
-  if (options->case_path) return verify_case(options, wanted);
-  return sk_options_has(options, ARRAYS) ? verify_given(options) : verify(options, &wanted);
+  switch (way) {
+    case WAY_CASE: return verify_case(options, wanted);
+    case WAY_NETWORK: return sk_command_verify_network(options);
+    case WAY_GIVEN: return verify_given(options);
+    default: return verify(options, &wanted);
+  }
 }

@@ -13,5 +13,6 @@ enum sk_exit sk_command_profile(const struct sk_options *options);
 enum sk_exit sk_command_compare(const struct sk_options *options);
 enum sk_exit sk_command_tune(const struct sk_options *options);
 enum sk_exit sk_command_verify(const struct sk_options *options);
+enum sk_exit sk_command_verify_network(const struct sk_options *options); /* verify --model */
 
 #endif

@@ -51,6 +51,7 @@ static void add_conditions(struct sk_json *json, const struct sk_compare *c) {
   sk_json_text(json, json->root, "plan", c->options->plan);
   sk_json_text(json, json->root, "plan_digest", c->plan ? sk_plan_digest(c->plan).text : NULL);
   sk_json_text(json, json->root, "isa", c->isa);
+  sk_json_bool(json, json->root, "flush_denormals", c->options->flush_denormals);
   sk_json_size(json, json->root, "rounds", c->rounds);
   sk_json_number(json, json->root, "seed", (double)c->options->seed);
   sk_json_number(json, json->root, "threshold_percent", 100 * c->options->threshold);
@@ -101,7 +102,7 @@ void sk_compare_json(const struct sk_compare *compare, struct sk_json *json) {
 static void write_titles(struct sk_csv *csv) {
   static const char *const titles[] = {"target",  "shape",           "macs",      "backend",    "median_ms", "low_ms",
                                        "high_ms", "ratio",           "ratio_low", "ratio_high", "p_value",   "verdict",
-                                       "gflops",  "percent_of_peak", "max_error", "l2_error"};
+                                       "gflops",  "percent_of_peak", "max_error", "l2_error",   "version"};
   for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) sk_csv_text(csv, titles[i]);
   sk_csv_end_row(csv);
 }
@@ -120,6 +121,7 @@ static void write_row(struct sk_csv *csv, const struct sk_compare *c, const stru
   for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) sk_csv_number(csv, times[i]);
   sk_csv_text(csv, sk_verdict_name(r->verdict));
   for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) sk_csv_number(csv, rates[i]);
+  sk_csv_text(csv, c->columns[column].version);
   sk_csv_end_row(csv);
 }
 

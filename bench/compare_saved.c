@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "bench/compare.h"
+#include "bench/runner.h"
 #include "dispatch/status.h"
 #include "resnet/file.h"
 #include "resnet/text.h"
@@ -199,6 +200,15 @@ static size_t tell_contexts(const cJSON *a, const cJSON *b, const struct sk_opti
   return count;
 }
 
+/* Runs saved before there was a choice do not tell: their denormals were exact. */
+static bool tell_denormals(const cJSON *a, const cJSON *b, const struct sk_options *options) {
+  const bool first = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(a, "flush_denormals"));
+  const bool second = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(b, "flush_denormals"));
+  if (first == second) return false;
+  sk_tell(options, "denormals: %s and %s", sk_denormals_word(first), sk_denormals_word(second));
+  return true;
+}
+
 size_t sk_saved_pair_tell_differences(const struct sk_saved_pair *pair, const struct sk_options *options) {
   static const char *const keys[] = {"model", "batch", "in_height", "in_width", "weights"};
   const cJSON *a = pair->documents[0], *b = pair->documents[1];
@@ -206,7 +216,7 @@ size_t sk_saved_pair_tell_differences(const struct sk_saved_pair *pair, const st
                                cJSON_GetObjectItemCaseSensitive(b, "context"), options);
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) count += tell_difference(a, b, keys[i], options);
   if (cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(a, "weights"))) count += tell_difference(a, b, "seed", options);
-  return count;
+  return count + tell_denormals(a, b, options);
 }
 
 /* ---- Comparing -------------------------------------------------------------------------------------------------- */

@@ -19,6 +19,7 @@ static void print_conditions(const struct sk_compare *c) {
          c->rounds == 1 ? "" : "s");
   sk_terminal_put(stdout, cpu ? cpu : "unknown");
   if (c->plan) printf("\n%s", sk_plan_name(c->options, c->plan).text);
+  if (c->options->flush_denormals) printf("\nskiplane flushes denormals to zero");
   printf("\n\n");
 }
 

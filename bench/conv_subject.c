@@ -22,7 +22,8 @@ static sk_status plan_with(struct sk_conv_subject *subject, const struct sk_conv
   const sk_conv_options options = {.isa = request->kernels->isa,
                                    .algorithm = request->algorithm,
                                    .threads = request->threads,
-                                   .relu = find_op(request->graph, SK_NODE_RELU) != NULL};
+                                   .relu = find_op(request->graph, SK_NODE_RELU) != NULL,
+                                   .flush_denormals = request->flush_denormals};
   sk_weight_tensor_read(conv->parameters[SK_PARAMETER_WEIGHT], weights);
   if (conv->bias) sk_weight_tensor_read(conv->parameters[SK_PARAMETER_BIAS], bias);
   if (batch_norm) {

@@ -9,6 +9,7 @@ struct sk_conv_request {
   const struct sk_kernel_table *kernels;
   sk_algorithm algorithm;
   int threads;
+  bool flush_denormals;
   const struct sk_graph *graph; /* weights bound */
 };
 

@@ -295,7 +295,10 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
                             "what to compare, separated by commas; the first is the\nbase, of which the others' times "
                             "are ratios [auto and\nevery library that is there]",
                             0, false},
-    [SK_OPTION_PER_LAYER] = {"per-layer", NULL, "compare each distinct convolution of the network", 0, false},
+    [SK_OPTION_PER_LAYER] = {"per-layer", NULL,
+                             "compare: each distinct convolution of the network;\n"
+                             "verify: the errors of each layer",
+                             0, false},
     [SK_OPTION_THRESHOLD] = {"threshold", "PERCENT", "call differences below that equal [3%]", 0, false},
     [SK_OPTION_FAIL_OVER] = {"fail-over", "PERCENT",
                              "exit with 3 if something is slower than the base by more,\nor wrong", 0, false},
@@ -306,6 +309,8 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
                               "what to try, separated by commas: direct, winograd2,\nwinograd4, winograd6, gemm; "
                               "winograd6 has more than four\ntimes winograd4's error [direct,winograd2,winograd4]",
                               0, false},
+    [SK_OPTION_IMAGES] = {"images", "DIR", "a folder of pictures to run on [one random image]", 0, false},
+    [SK_OPTION_FLUSH_DENORMALS] = {"flush-denormals", NULL, "count denormals as zero [they are exact]", 0, false},
     [SK_OPTION_X] = {"x", "FILE", "check a given convolution: its input [N][C][H][W], .npy of\nfloat32", 0, false},
     [SK_OPTION_W] = {"w", "FILE", "its weights [K][C/groups][R][S]", 0, false},
     [SK_OPTION_B] = {"b", "FILE", "its bias [K] [none]", 0, false},
@@ -324,9 +329,10 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
 };
 
 const char *sk_options_first(const struct sk_options *options, uint64_t bits) {
-  int i = 0;
-  while (i < SK_OPTION_COUNT && !(options->given & bits & UINT64_C(1) << i)) i++;
-  return i < SK_OPTION_COUNT ? entries[i].name : NULL;
+  for (int i = 0; i < SK_OPTION_COUNT; i++) {
+    if (options->given & bits & UINT64_C(1) << i) return entries[i].name;
+  }
+  return NULL;
 }
 
 /* Codes of getopt_long: an option's number plus this, out of the letters' way. */
@@ -379,6 +385,8 @@ static sk_status store(struct sk_options *options, enum sk_option option, char *
     case SK_OPTION_SHAPES: options->shapes = true; return SK_OK;
     case SK_OPTION_PLAN: return read_text(text, &options->plan);
     case SK_OPTION_CANDIDATES: return read_text(text, &options->candidates);
+    case SK_OPTION_IMAGES: return read_text(text, &options->images);
+    case SK_OPTION_FLUSH_DENORMALS: options->flush_denormals = true; return SK_OK;
     case SK_OPTION_X: return read_text(text, &options->x);
     case SK_OPTION_W: return read_text(text, &options->w);
     case SK_OPTION_B: return read_text(text, &options->b);
@@ -713,6 +721,7 @@ static enum completion completion_of(enum sk_option option) {
     case SK_OPTION_HTML:
     case SK_OPTION_TRACE:
     case SK_OPTION_SAVE:
+    case SK_OPTION_IMAGES:
     case SK_OPTION_X:
     case SK_OPTION_W:
     case SK_OPTION_B:

@@ -51,6 +51,8 @@ enum sk_option {
   SK_OPTION_LIST,
   SK_OPTION_SHAPES,
   SK_OPTION_CANDIDATES,
+  SK_OPTION_IMAGES,
+  SK_OPTION_FLUSH_DENORMALS,
   SK_OPTION_X,
   SK_OPTION_W,
   SK_OPTION_B,
@@ -77,7 +79,7 @@ struct sk_options {
   const char *command;
   uint64_t given; /* bits of the options that were there */
 
-  const char *model, *weights, *labels, *logits, *output, *filter, *plan;
+  const char *model, *weights, *labels, *logits, *output, *filter, *plan, *images;
   size_t batch; /* 1 by default */
   int threads;  /* 0: as many as OpenMP gives */
   sk_isa isa;
@@ -86,7 +88,7 @@ struct sk_options {
   size_t height, width, classes, runs, top;
   uint64_t seed;
   float mean[3], standard_deviation[3];
-  bool resnet_v1, exhaustive, per_layer, force, list, shapes;
+  bool resnet_v1, exhaustive, per_layer, force, list, shapes, flush_denormals;
 
   bool json, csv;                   /* asked for */
   const char *json_path, *csv_path; /* NULL: to stdout */
@@ -117,7 +119,7 @@ struct sk_example {
   const char *meaning;
 };
 
-enum { SK_EXAMPLES = 4 };
+enum { SK_EXAMPLES = 5 };
 
 struct sk_command {
   const char *name;
@@ -153,7 +155,7 @@ void sk_options_complete_values(void);
 /* Tell whether an option was given: sk_options_has(options, SK_ACCEPT(SEED)). */
 bool sk_options_has(const struct sk_options *options, uint64_t bit);
 
-/* Name the first of some options that was given, "threads"; NULL if none of them was. */
+/* Name the first option of a set that was given: "filter"; NULL if none was. */
 const char *sk_options_first(const struct sk_options *options, uint64_t bits);
 
 /* ---- Errors: one line on stderr, "skiplane <command>: <message>" ---------------------------------------------- */

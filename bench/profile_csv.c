@@ -1,6 +1,7 @@
 /* A profile as comma-separated values: the layers. */
 #include "bench/csv.h"
 #include "bench/profile.h"
+#include "bench/runner.h"
 #include "resnet/file.h"
 
 static void write_titles(struct sk_csv *csv) {
@@ -9,6 +10,7 @@ static void write_titles(struct sk_csv *csv) {
                                        "shape",
                                        "algorithm",
                                        "isa",
+                                       "denormals",
                                        "median_ms",
                                        "min_ms",
                                        "low_ms",
@@ -44,6 +46,7 @@ static void write_layer(struct sk_csv *csv, const struct sk_profile *p, const st
   sk_csv_text(csv, sk_layer_shape(&layer->info).text);
   sk_csv_text(csv, sk_layer_algorithm(&layer->info));
   sk_csv_text(csv, sk_isa_name(p->m.info.isa));
+  sk_csv_text(csv, sk_denormals_word(p->m.info.flush_denormals));
   write_times(csv, layer);
   sk_csv_size(csv, (size_t)layer->info.macs);
   sk_csv_number(csv, layer->gflops);

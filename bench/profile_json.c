@@ -37,6 +37,7 @@ static void add_conditions(struct sk_json *json, const struct sk_profile *p) {
   sk_json_size(json, json->root, "batch", info->batch);
   sk_json_text(json, json->root, "algorithm", sk_algorithm_wanted(p->options));
   sk_json_text(json, json->root, "plan", p->options->plan);
+  sk_json_bool(json, json->root, "flush_denormals", info->flush_denormals);
   sk_json_text(json, json->root, "plan_digest", p->plan ? sk_plan_digest(p->plan).text : NULL);
   sk_json_size(json, json->root, "in_height", info->in_height);
   sk_json_size(json, json->root, "in_width", info->in_width);

@@ -49,9 +49,10 @@ static void print_weights(const struct sk_options *options) {
 
 static void print_conditions(const struct sk_profile *p) {
   const sk_net_info *info = &p->m.info;
-  printf("%s  input %zux%zux%zu  batch %zu  isa %s  threads %d on CPUs %s  algo %s", p->model, info->in_channels,
-         info->in_height, info->in_width, info->batch, sk_isa_name(info->isa), info->threads,
-         sk_cpu_list_print(&p->cpus).text, sk_plan_name(p->options, p->plan).text);
+  printf("%s  input %zux%zux%zu  batch %zu  isa %s  threads %d on CPUs %s  algo %s  denormals %s", p->model,
+         info->in_channels, info->in_height, info->in_width, info->batch, sk_isa_name(info->isa), info->threads,
+         sk_cpu_list_print(&p->cpus).text, sk_plan_name(p->options, p->plan).text,
+         sk_denormals_word(info->flush_denormals));
   print_weights(p->options);
   printf("  %zu run%s\n", p->m.runs, p->m.runs == 1 ? "" : "s");
   print_machine(p);

@@ -74,7 +74,8 @@ static sk_status open_planned(struct sk_runner *runner, const struct sk_options 
                                  .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5,
                                  .taps = options->layers,
                                  .tap_count = options->layer_count,
-                                 .plan = plan};
+                                 .plan = plan,
+                                 .flush_denormals = options->flush_denormals};
   *runner = (struct sk_runner){.reference = options->reference};
   return runner->reference ? open_reference(runner, model, weights, &wanted)
                            : open_net(runner, model, weights, &wanted);
@@ -113,6 +114,8 @@ const char *sk_algorithm_wanted(const struct sk_options *options) {
   if (options->plan) return "plan";
   return options->reference ? "reference" : sk_algorithm_name(options->algorithm);
 }
+
+const char *sk_denormals_word(bool flushed) { return flushed ? "flushed" : "exact"; }
 
 /* ---- Plans ---------------------------------------------------------------------------------------------------- */
 

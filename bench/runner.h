@@ -34,6 +34,9 @@ const char *sk_runner_isa(const struct sk_runner *runner);
 /* Name the algorithm asked for: "auto", "winograd4", "reference"; "plan" where each layer has its own. */
 const char *sk_algorithm_wanted(const struct sk_options *options);
 
+/* Name how denormals are treated: "exact", "flushed". */
+const char *sk_denormals_word(bool flushed);
+
 /* Open the plan that options name; NULL if they name none. Close it whatever the outcome. Errors: as sk_plan_open. */
 sk_status sk_open_plan(sk_plan **plan, const struct sk_options *options);
 

@@ -13,6 +13,7 @@
 #define ENGINE (SK_ACCEPT(THREADS) | SK_ACCEPT(ISA) | SK_ACCEPT(SIZE) | SK_ACCEPT(RESNET_V1))
 #define ALGORITHM (SK_ACCEPT(ALGO) | SK_ACCEPT(PLAN))
 #define NETWORK (SK_ACCEPT(MODEL) | SK_ACCEPT(WEIGHTS))
+#define FLUSH SK_ACCEPT(FLUSH_DENORMALS)
 #define PICTURE (SK_ACCEPT(MEAN) | SK_ACCEPT(STD))
 
 static const struct sk_command commands[] = {
@@ -36,7 +37,7 @@ static const struct sk_command commands[] = {
      .details = "A folder stands for the .jpg, .jpeg and .png files in it, sorted by name.\n"
                 "If one picture is bad, nothing is written.",
      .accepts = NETWORK | ENGINE | ALGORITHM | PICTURE | SK_ACCEPT(BATCH) | SK_ACCEPT(TOP) | SK_ACCEPT(LABELS) |
-                SK_ACCEPT(LOGITS) | SK_ACCEPT(JSON),
+                SK_ACCEPT(LOGITS) | SK_ACCEPT(JSON) | FLUSH,
      .requires = NETWORK,
      .least_operands = 1,
      .most_operands = SIZE_MAX,
@@ -84,7 +85,7 @@ static const struct sk_command commands[] = {
          "Ctrl-C ends the measurement: what there is by then is printed and written, and the exit status 130.",
      .accepts = ENGINE | ALGORITHM | SK_ACCEPT(WEIGHTS) | SK_ACCEPT(BATCH) | SK_ACCEPT(SEED) | SK_ACCEPT(RUNS) |
                 SK_ACCEPT(DURATION) | SK_ACCEPT(SCENARIO) | SK_ACCEPT(CPUS) | SK_ACCEPT(JSON) | SK_ACCEPT(CSV) |
-                SK_ACCEPT(HTML) | SK_ACCEPT(TRACE) | SK_ACCEPT(SAVE),
+                SK_ACCEPT(HTML) | SK_ACCEPT(TRACE) | SK_ACCEPT(SAVE) | FLUSH,
      .least_operands = 1,
      .most_operands = 1,
      .operand = "the name of a network",
@@ -130,7 +131,7 @@ static const struct sk_command commands[] = {
      .accepts = ENGINE | SK_ACCEPT(BACKENDS) | SK_ACCEPT(PLAN) | SK_ACCEPT(WEIGHTS) | SK_ACCEPT(BATCH) |
                 SK_ACCEPT(SEED) | SK_ACCEPT(LAYER) | SK_ACCEPT(PER_LAYER) | SK_ACCEPT(RUNS) | SK_ACCEPT(DURATION) |
                 SK_ACCEPT(CPUS) | SK_ACCEPT(THRESHOLD) | SK_ACCEPT(FAIL_OVER) | SK_ACCEPT(FORCE) | SK_ACCEPT(LIST) |
-                SK_ACCEPT(JSON) | SK_ACCEPT(CSV) | SK_ACCEPT(HTML),
+                SK_ACCEPT(JSON) | SK_ACCEPT(CSV) | SK_ACCEPT(HTML) | FLUSH,
      .least_operands = 0,
      .most_operands = 2,
      .operand = "a network, a file of shapes, or two saved runs",
@@ -143,7 +144,8 @@ static const struct sk_command commands[] = {
      .run = sk_command_compare},
     {.name = "verify",
      .usage = "[--isa I] [--filter RE] [--seed N] [--exhaustive] [--json] [--html FILE] | --case FILE |\n"
-              "       --x X.npy --w W.npy [--b B.npy] --y Y.npy [--stride S] [--pad P] [OPTION...]",
+              "       --x X.npy --w W.npy [--b B.npy] --y Y.npy [--stride S] [--pad P] [OPTION...] |\n"
+              "       --model M [--weights FILE] [--per-layer] [--images DIR] [OPTION...]",
      .summary =
          "Check every kernel against the reference: pass or fail, errors and bounds, a line to reproduce each failure.",
      .details =
@@ -157,16 +159,24 @@ static const struct sk_command commands[] = {
          "still fails, and written as skiplane-case-*.txt, which --case replays.\n"
          "With --x, --w and --y, .npy files of float32, the result y of another program is checked instead, and\n"
          "then Skiplane's own for the same arrays: every algorithm that applies, or that of --algo.\n"
+         "With --model, a whole network beside the reference in double precision: each layer's error on the inputs\n"
+         "that it had, which has a proven bound, and its output's error by then, with an estimate of that. The image\n"
+         "is random, of 64x64 or the network's own size if that is smaller, unless --size or --images tell others.\n"
+         "--images tells, too, how often both paths agree on the likeliest class and the five likeliest; layers are\n"
+         "checked then only with --per-layer.\n"
          "The exit status is 0 if all passed, else 1.",
-     .accepts = SK_ACCEPT(ISA) | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) | SK_ACCEPT(EXHAUSTIVE) | SK_ACCEPT(JSON) |
-                SK_ACCEPT(HTML) | SK_ACCEPT(X) | SK_ACCEPT(W) | SK_ACCEPT(B) | SK_ACCEPT(RESIDUAL) | SK_ACCEPT(Y) |
-                SK_ACCEPT(STRIDE) | SK_ACCEPT(PAD) | SK_ACCEPT(DILATION) | SK_ACCEPT(GROUPS) | SK_ACCEPT(RELU) |
-                SK_ACCEPT(TOLERANCE) | SK_ACCEPT(ALGO) | SK_ACCEPT(THREADS) | SK_ACCEPT(CASE) | SK_ACCEPT(CASE_DIR),
-     .examples = {{"", "every kernel on every ISA of this CPU, in some seconds"},
-                  {"--isa avx2 --filter '^conv_direct'", "some cases on one ISA"},
+     .accepts = ENGINE | ALGORITHM | NETWORK | PICTURE | FLUSH | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) |
+                SK_ACCEPT(EXHAUSTIVE) | SK_ACCEPT(JSON) | SK_ACCEPT(HTML) | SK_ACCEPT(PER_LAYER) | SK_ACCEPT(IMAGES) |
+                SK_ACCEPT(X) | SK_ACCEPT(W) | SK_ACCEPT(B) | SK_ACCEPT(RESIDUAL) | SK_ACCEPT(Y) | SK_ACCEPT(STRIDE) |
+                SK_ACCEPT(PAD) | SK_ACCEPT(DILATION) | SK_ACCEPT(GROUPS) | SK_ACCEPT(RELU) | SK_ACCEPT(TOLERANCE) |
+                SK_ACCEPT(CASE) | SK_ACCEPT(CASE_DIR),
+     .examples = {{"--isa avx2 --filter '^conv_direct'", "some cases on one ISA; without options, everything"},
                   {"--html errors.html", "histograms of the errors, per algorithm and kernel, as a page"},
                   {"--x x.npy --w w.npy --b b.npy --y y.npy --stride 2 --pad 1",
-                   "a convolution of another framework, and Skiplane's of the same arrays"}},
+                   "a convolution of another framework, and Skiplane's of the same arrays"},
+                  {"--model resnet50 -a winograd6 --per-layer", "where the error of a network enters, layer by layer"},
+                  {"-m resnet50 -w r50.safetensors --images pictures/",
+                   "how often rounding changes what pictures are taken for"}},
      .run = sk_command_verify},
 };
 

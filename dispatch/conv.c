@@ -188,13 +188,22 @@ static sk_status pack_bias(sk_conv *plan, const float *bias) {
   return SK_OK;
 }
 
+/* The BLAS may have threads of its own, which nobody else can set. */
+static sk_status check_flush(sk_algorithm algorithm) {
+  if (!sk_denormals_can_flush()) return sk_fail(SK_UNSUPPORTED, "flush_denormals: not on this kind of CPU");
+  if (algorithm != SK_ALGORITHM_GEMM) return SK_OK;
+  return sk_fail(SK_UNSUPPORTED, "flush_denormals: does not reach the BLAS of algorithm gemm");
+}
+
 static sk_status fill_plan(sk_conv *plan, const sk_conv_shape *shape, const float *weights, const float *bias,
                            const sk_conv_options *options) {
   plan->shape = *shape;
   plan->residual = options->residual;
   plan->relu = options->relu;
+  plan->flush_denormals = options->flush_denormals;
   plan->threads = sk_threads_choose(options->threads);
   sk_status status = choose_method(shape, options->algorithm, &plan->method);
+  if (!status && options->flush_denormals) status = check_flush(plan->method->algorithm);
   if (!status) status = sk_conv_output_size(shape, &plan->out_height, &plan->out_width);
   if (!status) status = sk_kernels_choose(options->isa, &plan->kernels);
   if (!status) status = pack_bias(plan, bias);

@@ -192,6 +192,7 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
   const size_t groups = plan->shape.groups;
 #pragma omp parallel num_threads(plan->threads)
   {
+    const uint64_t before = sk_denormals_enter(plan->flush_denormals);
 #pragma omp for schedule(static) collapse(4) nowait
     for (size_t n = 0; n < batch; n++) {
       for (size_t g = 0; g < groups; g++) {
@@ -204,6 +205,7 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
         }
       }
     }
+    sk_denormals_leave(plan->flush_denormals, before);
     sk_tensor_clear_halo_in_team(y, batch);
   }
 }

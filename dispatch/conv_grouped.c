@@ -93,12 +93,14 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
   fill_offsets(&plan->shape, x, offset);
 #pragma omp parallel num_threads(plan->threads)
   {
+    const uint64_t before = sk_denormals_enter(plan->flush_denormals);
 #pragma omp for schedule(static) collapse(3) nowait
     for (size_t n = 0; n < batch; n++) {
       for (size_t b = 0; b < blocks; b++) {
         for (size_t i = 0; i < y->height; i++) run_row(plan, x, residual, y, offset, n, b, i);
       }
     }
+    sk_denormals_leave(plan->flush_denormals, before);
     sk_tensor_clear_halo_in_team(y, batch);
   }
 }

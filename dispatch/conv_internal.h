@@ -8,6 +8,7 @@
 
 #include "dispatch/conv.h"
 #include "dispatch/cpu.h"
+#include "dispatch/denormals.h"
 #include "dispatch/size.h"
 
 /* One way to compute a convolution; its predicate says which shapes it can do. */
@@ -39,7 +40,7 @@ struct sk_conv {
   struct sk_cpu_caches caches;
   enum sk_layout in_layout;
   int threads;
-  bool residual, relu;
+  bool residual, relu, flush_denormals;
   struct sk_arena *arena; /* that weights and bias are in; NULL: their own memory */
   float *weights;         /* packed as the method reads them */
   size_t weight_floats;

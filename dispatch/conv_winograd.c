@@ -347,7 +347,9 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
     float *const v = (float *)workspace + own;
     const struct winograd_block block = {
         .plan = plan, .x = x, .residual = residual, .y = y, .v = v, .t = v + point_count(plan) * tiles_point(plan)};
+    const uint64_t before = sk_denormals_enter(plan->flush_denormals);
     run_blocks(block, tile_count(plan, batch));
+    sk_denormals_leave(plan->flush_denormals, before);
     sk_tensor_clear_halo_in_team(y, batch);
   }
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dispatch/cpu.h"
+#include "dispatch/denormals.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 
@@ -71,34 +72,44 @@ static struct sk_pool_args pool_args(const struct sk_pool_shape *pool, const str
   };
 }
 
-static void run_pool(sk_pool_fn *kernel, int threads, const struct sk_pool_shape *pool, size_t batch,
+static void run_pool(sk_pool_fn *kernel, struct sk_engine engine, const struct sk_pool_shape *pool, size_t batch,
                      const struct sk_tensor *x, const struct sk_tensor *y) {
   const size_t planes = sk_tensor_planes(x);
-#pragma omp parallel for schedule(static) num_threads(threads)
-  for (size_t i = 0; i < batch * planes; i++) {
-    const struct sk_pool_args args = pool_args(pool, x, y, i / planes, i % planes);
-    kernel(&args);
+#pragma omp parallel num_threads(engine.threads)
+  {
+    const uint64_t before = sk_denormals_enter(engine.flush_denormals);
+#pragma omp for schedule(static)
+    for (size_t i = 0; i < batch * planes; i++) {
+      const struct sk_pool_args args = pool_args(pool, x, y, i / planes, i % planes);
+      kernel(&args);
+    }
+    sk_denormals_leave(engine.flush_denormals, before);
   }
-  sk_tensor_clear_halo(y, batch, threads);
+  sk_tensor_clear_halo(y, batch, engine.threads);
 }
 
 void sk_op_max_pool(struct sk_engine engine, const struct sk_pool_shape *pool, size_t batch, const struct sk_tensor *x,
                     const struct sk_tensor *y) {
-  run_pool(engine.kernels->max_pool, engine.threads, pool, batch, x, y);
+  run_pool(engine.kernels->max_pool, engine, pool, batch, x, y);
 }
 
 void sk_op_average_pool(struct sk_engine engine, const struct sk_pool_shape *pool, size_t batch,
                         const struct sk_tensor *x, const struct sk_tensor *y) {
-  run_pool(engine.kernels->average_pool, engine.threads, pool, batch, x, y);
+  run_pool(engine.kernels->average_pool, engine, pool, batch, x, y);
 }
 
 void sk_op_global_average_pool(struct sk_engine engine, size_t batch, const struct sk_tensor *x,
                                const struct sk_tensor *y) {
   const size_t planes = sk_tensor_planes(x);
-#pragma omp parallel for schedule(static) num_threads(engine.threads)
-  for (size_t i = 0; i < batch * planes; i++) {
-    engine.kernels->global_average_pool(sk_tensor_at(x, i / planes, i % planes), sk_tensor_row(x), x->height, x->width,
-                                        sk_tensor_at(y, i / planes, i % planes));
+#pragma omp parallel num_threads(engine.threads)
+  {
+    const uint64_t before = sk_denormals_enter(engine.flush_denormals);
+#pragma omp for schedule(static)
+    for (size_t i = 0; i < batch * planes; i++) {
+      engine.kernels->global_average_pool(sk_tensor_at(x, i / planes, i % planes), sk_tensor_row(x), x->height,
+                                          x->width, sk_tensor_at(y, i / planes, i % planes));
+    }
+    sk_denormals_leave(engine.flush_denormals, before);
   }
   sk_tensor_clear_halo(y, batch, engine.threads);
 }
@@ -127,32 +138,37 @@ static struct sk_elementwise_args elementwise_args(const struct elementwise *op,
   };
 }
 
-static void run_elementwise(const struct elementwise *op, size_t batch, int threads) {
+static void run_elementwise(const struct elementwise *op, size_t batch, struct sk_engine engine) {
   const size_t planes = sk_tensor_planes(op->y);
-#pragma omp parallel for schedule(static) num_threads(threads)
-  for (size_t i = 0; i < batch * planes; i++) {
-    const struct sk_elementwise_args args = elementwise_args(op, i / planes, i % planes);
-    op->kernel(&args);
+#pragma omp parallel num_threads(engine.threads)
+  {
+    const uint64_t before = sk_denormals_enter(engine.flush_denormals);
+#pragma omp for schedule(static)
+    for (size_t i = 0; i < batch * planes; i++) {
+      const struct sk_elementwise_args args = elementwise_args(op, i / planes, i % planes);
+      op->kernel(&args);
+    }
+    sk_denormals_leave(engine.flush_denormals, before);
   }
-  sk_tensor_clear_halo(op->y, batch, threads);
+  sk_tensor_clear_halo(op->y, batch, engine.threads);
 }
 
 void sk_op_add(struct sk_engine engine, bool relu, size_t batch, const struct sk_tensor *a, const struct sk_tensor *b,
                const struct sk_tensor *y) {
   const struct elementwise op = {.kernel = engine.kernels->add, .a = a, .b = b, .y = y, .relu = relu};
-  run_elementwise(&op, batch, engine.threads);
+  run_elementwise(&op, batch, engine);
 }
 
 void sk_op_batch_norm(struct sk_engine engine, bool relu, size_t batch, const struct sk_tensor *x, const float *scale,
                       const float *shift, const struct sk_tensor *y) {
   const struct elementwise op = {
       .kernel = engine.kernels->batch_norm, .a = x, .y = y, .scale = scale, .shift = shift, .relu = relu};
-  run_elementwise(&op, batch, engine.threads);
+  run_elementwise(&op, batch, engine);
 }
 
 void sk_op_relu(struct sk_engine engine, size_t batch, const struct sk_tensor *x, const struct sk_tensor *y) {
   const struct elementwise op = {.kernel = engine.kernels->relu, .a = x, .y = y};
-  run_elementwise(&op, batch, engine.threads);
+  run_elementwise(&op, batch, engine);
 }
 
 /* Fill one channel of shortcut A's output: strided source pixels, or zeros where the channel is padding. */
@@ -233,16 +249,26 @@ void sk_op_dense(struct sk_engine engine, const struct sk_dense *dense, size_t b
                  const struct sk_tensor *y) {
   const size_t panels = dense_panels(dense);
   /* Images innermost, so that a panel of weights is read from memory once. */
-#pragma omp parallel for schedule(static) num_threads(engine.threads)
-  for (size_t p = 0; p < panels; p++) {
-    for (size_t n = 0; n < batch; n++) dense_panel(engine, dense, sk_tensor_at(x, n, 0), sk_tensor_at(y, n, 0), p);
+#pragma omp parallel num_threads(engine.threads)
+  {
+    const uint64_t before = sk_denormals_enter(engine.flush_denormals);
+#pragma omp for schedule(static)
+    for (size_t p = 0; p < panels; p++) {
+      for (size_t n = 0; n < batch; n++) dense_panel(engine, dense, sk_tensor_at(x, n, 0), sk_tensor_at(y, n, 0), p);
+    }
+    sk_denormals_leave(engine.flush_denormals, before);
   }
 }
 
 void sk_op_softmax(struct sk_engine engine, size_t batch, const struct sk_tensor *x, const struct sk_tensor *y) {
   const bool hardware_fma = sk_cpu_has_fma();
-#pragma omp parallel for schedule(static) num_threads(engine.threads)
-  for (size_t n = 0; n < batch; n++) {
-    engine.kernels->softmax(sk_tensor_at(x, n, 0), x->channels, sk_tensor_at(y, n, 0), hardware_fma);
+#pragma omp parallel num_threads(engine.threads)
+  {
+    const uint64_t before = sk_denormals_enter(engine.flush_denormals);
+#pragma omp for schedule(static)
+    for (size_t n = 0; n < batch; n++) {
+      engine.kernels->softmax(sk_tensor_at(x, n, 0), x->channels, sk_tensor_at(y, n, 0), hardware_fma);
+    }
+    sk_denormals_leave(engine.flush_denormals, before);
   }
 }

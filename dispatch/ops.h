@@ -1,6 +1,7 @@
 /*
- * Every other operator of a network, on NCHW16c tensors. They spread their planes over `threads`, and leave the
- * output's halo zero. Shapes are the caller's duty; none of these can fail.
+ * Every other operator of a network, on NCHW16c tensors. They spread their planes over `threads`, each of which flushes
+ * denormals meanwhile if that is wanted, and leave the output's halo zero. Shapes are the caller's duty; none of these
+ * can fail.
  */
 #ifndef SK_DISPATCH_OPS_H
 #define SK_DISPATCH_OPS_H
@@ -8,10 +9,11 @@
 #include "dispatch/memory.h"
 #include "dispatch/tensor.h"
 
-/* Where an operator runs: kernels and number of threads. */
+/* Where and how an operator runs: kernels, number of threads, denormals. */
 struct sk_engine {
   const struct sk_kernel_table *kernels;
   int threads;
+  bool flush_denormals;
 };
 
 struct sk_pool_shape {

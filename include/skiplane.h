@@ -123,6 +123,11 @@ typedef struct sk_conv_options {
   int threads;   /* 0: as many as OpenMP gives */
   bool residual; /* the run adds a residual array to the result */
   bool relu;     /* the run ends in x < 0 ? 0 : x, which keeps NaN and -0 */
+
+  /* Arithmetic takes denormal inputs, and makes denormal results, zero: what only moves or compares values need not.
+   * The threads of a run do so while they compute and no longer; the caller's own mode is as before when it returns.
+   * SK_UNSUPPORTED with gemm, and on a CPU that is neither x86-64 nor AArch64. */
+  bool flush_denormals;
 } sk_conv_options;
 
 typedef struct sk_conv sk_conv;
@@ -231,8 +236,9 @@ typedef struct sk_net_options {
   bool softmax;                        /* the outputs are probabilities rather than logits */
   const char *const *taps;             /* names of layers whose outputs sk_net_tap will copy */
   size_t tap_count;
-  const sk_plan *plan; /* the algorithm of every convolution, in place of `algorithm`, which is AUTO then; NULL: none.
-                          Only read while the net is made. Batch, threads and ISA need not be those of the plan. */
+  const sk_plan *plan;  /* the algorithm of every convolution, in place of `algorithm`, which is AUTO then; NULL: none.
+                           Only read while the net is made. Batch, threads and ISA need not be those of the plan. */
+  bool flush_denormals; /* as in sk_conv_options, of every layer */
 } sk_net_options;
 
 typedef struct sk_net sk_net;
@@ -251,6 +257,7 @@ typedef struct sk_net_info {
   size_t batch, in_channels, in_height, in_width, classes, layers;
   uint64_t macs;                                          /* of one image */
   size_t workspace_bytes, weight_bytes, activation_bytes; /* activation_bytes: without any reuse, to compare */
+  bool flush_denormals;
 } sk_net_info;
 
 SK_API void sk_net_describe(const sk_net *net, sk_net_info *info);

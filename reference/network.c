@@ -124,34 +124,42 @@ static void run_batch_norm(const struct sk_node *node, size_t batch, const doubl
                           y);
 }
 
-static void run_op(const struct evaluation *e, size_t node, const struct parameters *parameters) {
-  const struct sk_node *const n = &e->graph->nodes[node];
-  const struct sk_node *const from = &e->graph->nodes[n->inputs[0]];
-  const double *const x = e->outputs[n->inputs[0]];
-  double *const y = e->outputs[node];
+/* from: the node whose output inputs[0] is. */
+static void run_op(const struct sk_node *n, const struct sk_node *from, size_t batch, const double *const inputs[2],
+                   const struct parameters *parameters, double *y) {
+  const double *const x = inputs[0];
   double *const *const p = parameters->values;
-  const size_t count = e->batch * sk_node_elements(n);
-  const sk_reference_pool_shape pool = pool_shape(n, e->batch, from);
+  const size_t count = batch * sk_node_elements(n);
+  const sk_reference_pool_shape pool = pool_shape(n, batch, from);
   switch (n->op) {
-    case SK_NODE_CONV: run_conv(n, e->batch, x, parameters, y); break;
-    case SK_NODE_BATCH_NORM: run_batch_norm(n, e->batch, x, parameters, y); break;
+    case SK_NODE_CONV: run_conv(n, batch, x, parameters, y); break;
+    case SK_NODE_BATCH_NORM: run_batch_norm(n, batch, x, parameters, y); break;
     case SK_NODE_RELU: sk_reference_relu(count, x, y); break;
-    case SK_NODE_ADD: sk_reference_add(count, x, e->outputs[n->inputs[1]], y); break;
+    case SK_NODE_ADD: sk_reference_add(count, x, inputs[1], y); break;
     case SK_NODE_MAX_POOL: sk_reference_max_pool(&pool, x, y); break;
     case SK_NODE_AVERAGE_POOL: sk_reference_average_pool(&pool, x, y); break;
     case SK_NODE_GLOBAL_AVERAGE_POOL:
-      sk_reference_global_average_pool(e->batch, n->channels, from->height * from->width, x, y);
+      sk_reference_global_average_pool(batch, n->channels, from->height * from->width, x, y);
       break;
     case SK_NODE_FLATTEN: memcpy(y, x, count * sizeof *y); break;
     case SK_NODE_DENSE:
-      sk_reference_dense(e->batch, from->channels, n->channels, x, p[SK_PARAMETER_WEIGHT], p[SK_PARAMETER_BIAS], y,
-                         NULL);
+      sk_reference_dense(batch, from->channels, n->channels, x, p[SK_PARAMETER_WEIGHT], p[SK_PARAMETER_BIAS], y, NULL);
       break;
-    case SK_NODE_SOFTMAX: sk_reference_softmax(e->batch, n->channels, x, y); break;
-    case SK_NODE_SUBSAMPLE: run_subsample(n, e->batch, from, x, y); break;
+    case SK_NODE_SOFTMAX: sk_reference_softmax(batch, n->channels, x, y); break;
+    case SK_NODE_SUBSAMPLE: run_subsample(n, batch, from, x, y); break;
     case SK_NODE_INPUT:
     case SK_NODE_OP_COUNT: break; /* filled by the caller */
   }
+}
+
+sk_status sk_reference_node_run(const struct sk_graph *graph, size_t node, size_t batch, const double *const inputs[2],
+                                double *y) {
+  const struct sk_node *const n = &graph->nodes[node];
+  struct parameters parameters = {{NULL}};
+  const sk_status status = read_parameters(n, &parameters);
+  if (!status) run_op(n, &graph->nodes[n->inputs[0]], batch, inputs, &parameters, y);
+  free_parameters(&parameters);
+  return status;
 }
 
 /* ---- The graph ---------------------------------------------------------------------------------------------- */
@@ -167,17 +175,15 @@ static sk_status allocate_output(const struct evaluation *e, size_t node) {
 
 static sk_status run_node(const struct evaluation *e, size_t node, const float *x) {
   const struct sk_node *const n = &e->graph->nodes[node];
-  sk_status status = allocate_output(e, node);
+  const sk_status status = allocate_output(e, node);
   if (status) return status;
   if (n->op == SK_NODE_INPUT) {
     for (size_t i = 0; i < e->batch * sk_node_elements(n); i++) e->outputs[node][i] = (double)x[i];
     return SK_OK;
   }
-  struct parameters parameters = {{NULL}};
-  status = read_parameters(n, &parameters);
-  if (!status) run_op(e, node, &parameters);
-  free_parameters(&parameters);
-  return status;
+  const double *const inputs[2] = {e->outputs[n->inputs[0]],
+                                   sk_node_input_count(n->op) > 1 ? e->outputs[n->inputs[1]] : NULL};
+  return sk_reference_node_run(e->graph, node, e->batch, inputs, e->outputs[node]);
 }
 
 /* Free the inputs that nothing after `node` reads. */

@@ -14,4 +14,10 @@ typedef void sk_reference_network_callback(void *user, size_t node, const double
 sk_status sk_reference_network_run(const struct sk_graph *graph, size_t batch, const float *x, double *y,
                                    sk_reference_network_callback *callback, void *user);
 
+/* Evaluate one node, not an input, on arrays of its own.
+ * inputs: [batch] outputs of the node's inputs, the second NULL unless there are two; y: [batch] outputs.
+ * Errors: SK_INVALID_ARGUMENT, SK_OUT_OF_MEMORY (both of its parameters). */
+sk_status sk_reference_node_run(const struct sk_graph *graph, size_t node, size_t batch, const double *const inputs[2],
+                                double *y);
+
 #endif

@@ -47,6 +47,7 @@ static sk_status choose_engine(sk_net *net, const sk_net_options *options) {
                    MAXIMUM_THREADS);
   }
   net->engine.threads = sk_threads_choose(options->threads);
+  net->engine.flush_denormals = options->flush_denormals;
   net->batch = options->batch ? options->batch : 1;
   return sk_kernels_choose(options->isa, &net->engine.kernels);
 }
@@ -155,7 +156,8 @@ static sk_status plan_conv(sk_net *net, size_t i, float *weights, float *bias) {
                                    .algorithm = layer->algorithm,
                                    .threads = net->engine.threads,
                                    .residual = step->residual != SK_NO_NODE,
-                                   .relu = step->relu};
+                                   .relu = step->relu,
+                                   .flush_denormals = net->engine.flush_denormals};
   const sk_status status = sk_conv_plan(&layer->conv, &shape, weights, bias, &options,
                                         net->memory.values[step->input].tensor.layout, &net->arena);
   if (status) return status;
@@ -310,7 +312,8 @@ void sk_net_describe(const sk_net *net, sk_net_info *info) {
                         .macs = sk_graph_macs(&net->graph),
                         .workspace_bytes = net->workspace_bytes,
                         .weight_bytes = net->weight_bytes,
-                        .activation_bytes = net->memory.bytes_without_reuse};
+                        .activation_bytes = net->memory.bytes_without_reuse,
+                        .flush_denormals = net->engine.flush_denormals};
 }
 
 /* Fill in what only convolutions and pools have. */
@@ -475,6 +478,15 @@ sk_status sk_net_run_observed(const sk_net *net, size_t batch, const float *x, f
 
 sk_status sk_net_run(const sk_net *net, size_t batch, const float *x, float *y, void *workspace) {
   return sk_net_run_observed(net, batch, x, y, workspace, NULL, NULL);
+}
+
+/* ---- Layers ------------------------------------------------------------------------------------------------- */
+
+const struct sk_schedule *sk_net_schedule(const sk_net *net) { return &net->schedule; }
+
+void sk_net_copy_layer(const sk_net *net, size_t layer, const void *workspace, float *out) {
+  const struct sk_tensor tensor = sk_memory_plan_tensor(&net->memory, net->schedule.steps[layer].output, 0, workspace);
+  sk_tensor_export(net->engine.kernels, &tensor, 1, out, net->engine.threads);
 }
 
 /* ---- Taps --------------------------------------------------------------------------------------------------- */

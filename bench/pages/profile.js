@@ -36,6 +36,7 @@ function fillHead() {
   place('conditions').append(...listConditions([
     measured.isa, plural(measured.threads, 'thread'), `batch ${measured.batch}`,
     `input ${measured.in_height}×${measured.in_width}`, measured.plan ? planText(measured) : `algorithm ${measured.algorithm}`, plural(measured.runs, 'run'),
+    measured.flush_denormals ? 'denormals flushed' : null,
     day(measured.date)
   ]));
   place('warnings').append(...warnings().filter(Boolean));
