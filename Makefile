@@ -122,8 +122,8 @@ $(onnx_users): baseline += $(ONNX_CFLAGS)
 $(onnx_users): $(onnx_schema).h
 endif
 
-# Its loops are plain, and comparing whole networks waits for them.
-$(BUILD)/reference/%.o: baseline += -O3
+# Their loops are plain, and comparing whole networks and points waits for them.
+$(BUILD)/reference/%.o $(BUILD)/bench/winograd_accuracy.o: baseline += -O3
 $(BUILD)/tests/%.o: baseline += $(CRITERION_CFLAGS)
 $(BUILD)/bench/peers/onednn%.o: baseline += $(ONEDNN_CFLAGS)
 $(BUILD)/bench/peers/xnnpack.o: baseline += $(XNNPACK_CFLAGS)
@@ -214,6 +214,20 @@ bench: all
 
 growth: all
 	bench/growth --skiplane $(skiplane_path) --out $(BUILD)/growth $(GROWTH_FLAGS)
+
+# The figures of docs/numerics.md, from which the points of the Winograd kernels were chosen.
+points := $(BUILD)/winograd
+POINTS_TILES ?= 2000
+POINTS_SEED ?= 1
+points_network = $(BUILD)/tests/winograd_error $(POINTS_TILES) $(POINTS_SEED) $(points)/$(1).csv \
+  $(1) ../shared/models/$(1)10.safetensors ../shared/cifar10/images
+winograd-points: $(BUILD)/tests/winograd_error $(BUILD)/tests/winograd_search
+	@mkdir -p $(points)
+	$(BUILD)/tests/winograd_error $(POINTS_TILES) $(POINTS_SEED) $(points)/uniform.csv
+	if [ -d ../shared/models ]; then $(call points_network,resnet20-cifar) && $(call points_network,resnet56-cifar); \
+	else echo 'SKIPPED trained weights: there is no ../shared/models'; fi
+	$(BUILD)/tests/winograd_search $(POINTS_TILES) $(POINTS_SEED) $(points)/search.csv
+	tests/winograd_plot $(points)/uniform.csv $(points)/search.csv $(points)/points.svg
 
 # ---- Tests --------------------------------------------------------------------------------------------------------
 
@@ -361,7 +375,7 @@ lint: $(BUILD)/config.mk $(BUILD)/revision.h $(onnx_schema:=.h)
 # ---- Housekeeping -------------------------------------------------------------------------------------------------
 
 clean:
-	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench onnx tests fuzz check) \
+	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench onnx tests fuzz check winograd) \
 	  $(BUILD)/skiplane $(BUILD)/skiplane-bench $(BUILD)/libskiplane.* $(BUILD)/symbols.* $(BUILD)/revision.h \
 	  $(BUILD)/skiplane.1 $(BUILD)/skiplane.bash
 	$(if $(filter build,$(BUILD)),rm -f skiplane skiplane-bench)
@@ -384,6 +398,7 @@ help:
 	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'
 	@echo 'make bench            time the layers of ResNet-18 and 50, some minutes; BENCH_FLAGS= are those of skiplane-bench'
 	@echo 'make growth           time an image against batch and input size, half an hour; GROWTH_FLAGS= are those of bench/growth'
+	@echo 'make winograd-points  measure and search the points of the Winograd kernels, some minutes, to $(BUILD)/winograd'
 	@echo 'make install          install to the prefix given to configure; DESTDIR= stages it'
 	@echo 'make uninstall        remove what install put there'
 	@echo 'make lint             clang-format, clang-tidy, cppcheck, shellcheck; changes nothing'
@@ -393,8 +408,8 @@ help:
 	@echo 'BUILD=DIR chooses the build folder [build]; V=1 shows the commands'
 
 FORCE:
-.PHONY: all demo bench growth check check-exhaustive check-torch check-sanitize check-avx512-emulated check-arm \
-  neon-throughput neon-objects fuzz fuzz-run install uninstall format lint clean distclean help FORCE
+.PHONY: all demo bench growth winograd-points check check-exhaustive check-torch check-sanitize check-avx512-emulated \
+  check-arm neon-throughput neon-objects fuzz fuzz-run install uninstall format lint clean distclean help FORCE
 
 -include $(patsubst %.o,%.d,$(library_objects) $(shared_objects) $(main_object) $(bench_objects) $(test_objects) \
   $(tool_objects)   $(FUZZERS:%.c=$(BUILD)/%.o))

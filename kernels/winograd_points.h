@@ -18,9 +18,9 @@
 #define SK_F6K3_B 2.0
 #define SK_F6K3_C 0.5
 
-#define SK_F2K3S2_A 0.5
+#define SK_F2K3S2_A 0.75
 
-#define SK_F4K3S2_A 0.5
+#define SK_F4K3S2_A 0.375
 #define SK_F4K3S2_B 1.25
 
 #endif

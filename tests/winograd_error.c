@@ -1,180 +1,311 @@
 /*
- * Measure the float32 error of each Winograd point set against direct convolution in double. Not a test: it prints
- * the table from which the points of the kernels were chosen.
+ * Measure the float32 error of the point sets of reference/winograd.h. Not a test: with winograd_search it gives the
+ * figures from which the points of the kernels were chosen. `make winograd-points` runs both.
  *
- *   winograd_error [tiles] [seed]
+ *   winograd_error TILES SEED CSV [CHANNELS | MODEL WEIGHTS PICTURES]
  *
- * What it simulates is what kernels do: the filter is transformed in double and rounded once; coefficients are
- * rounded to float; inputs and outputs are transformed by matrix products of fused multiply-adds; each product is
- * accumulated over the channels by a chain of fused multiply-adds. A kernel whose transforms share subexpressions
- * rounds a little less.
- *
- * Errors are relative: L2 is ||y^ - y|| / ||y|| over all tiles, max is max|y^ - y| / rms(y).
+ * Weights are uniform in [-1, 1), of 64 to 512 channels or of those given, inputs in [-1, 1) and, as after a ReLU, in
+ * [0, 1). With a model they are those of its 3x3 convolutions, a tile of any of those with so many input channels at a
+ * time; the inputs are uniform in [-1, 1), and what these layers get for the pictures of a folder. The model's blocks
+ * must be basic ones.
  */
-#include <math.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "bench/pictures.h"
+#include "resnet/weights.h"
+#include "tests/winograd_rows.h"
 
-#include "reference/winograd.h"
+enum { MAX_LAYERS = 128, MAX_PICTURES = 32, NAME_BYTES = 64, LANES = SK_ACCURACY_LANES };
 
-enum { MAX = SK_REFERENCE_WINOGRAD_MAX_ALPHA, TAPS = 3 };
+struct request {
+  size_t tiles;
+  uint64_t seed;
+  struct sk_csv csv;
+};
 
-/* splitmix64: the same numbers everywhere. */
-static uint64_t next_random(uint64_t *state) {
-  uint64_t z = *state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
+static int fail(const char *message) {
+  fprintf(stderr, "winograd_error: %s\n", message);
+  return 1;
 }
 
-/* Draw a float uniformly from [low, 1). */
-static float uniform(uint64_t *state, float low) {
-  float unit = (float)(next_random(state) >> 40) * 0x1p-24f;
-  return low + (1 - low) * unit;
+static void *allocate(size_t count, size_t size) {
+  void *memory = calloc(count, size);
+  if (!memory) abort();
+  return memory;
 }
 
-static void to_float(const sk_reference_winograd_matrix matrix, float rounded[MAX][MAX]) {
-  for (size_t i = 0; i < MAX; i++) {
-    for (size_t j = 0; j < MAX; j++) rounded[i][j] = (float)sk_reference_rational_to_double(matrix[i][j]);
-  }
-}
+/* ---- Uniform numbers ---- */
 
-/* Form y = M x M^T by chains of fused multiply-adds, first M x. M: [rows][columns]; x: [columns][columns]. */
-static void transform(size_t rows, size_t columns, const float matrix[MAX][MAX], const float x[MAX][MAX],
-                      float y[MAX][MAX]) {
-  float half[MAX][MAX];
-  for (size_t i = 0; i < rows; i++) {
-    for (size_t j = 0; j < columns; j++) {
-      half[i][j] = 0;
-      for (size_t l = 0; l < columns; l++) half[i][j] = fmaf(matrix[i][l], x[l][j], half[i][j]);
-    }
-  }
-  for (size_t i = 0; i < rows; i++) {
-    for (size_t j = 0; j < rows; j++) {
-      y[i][j] = 0;
-      for (size_t l = 0; l < columns; l++) y[i][j] = fmaf(matrix[j][l], half[i][l], y[i][j]);
+static void measure_uniform(struct request *request, size_t channels) {
+  for (size_t p = 0; p < sk_reference_winograd_point_set_count; p++) {
+    for (int low = -1; low <= 0; low++) {
+      struct accuracy_row row = {.what = low < 0 ? "uniform [-1,1)" : "uniform [0,1)",
+                                 .set = &sk_reference_winograd_point_sets[p],
+                                 .channels = channels,
+                                 .tiles = request->tiles};
+      measure_uniform_row(&row, request->seed, (float)low);
+      print_row(&row);
+      write_row(&request->csv, &row);
     }
   }
 }
 
-/* One tile of a convolution of many channels, three times over. */
-typedef struct tile_sums {
-  double exact[MAX][MAX];  /* direct, double */
-  float direct[MAX][MAX];  /* direct, float */
-  float product[MAX][MAX]; /* Winograd, float, before the output transform */
-} tile_sums;
+/* ---- A network's layers ---- */
 
-static void add_direct(const sk_reference_winograd *winograd, const float d[MAX][MAX], const float g[TAPS][TAPS],
-                       tile_sums *sums) {
-  for (size_t i = 0; i < winograd->outputs; i++) {
-    for (size_t j = 0; j < winograd->outputs; j++) {
-      for (size_t r = 0; r < TAPS; r++) {
-        for (size_t s = 0; s < TAPS; s++) {
-          const float x = d[winograd->stride * i + r][winograd->stride * j + s];
-          sums->exact[i][j] += (double)g[r][s] * (double)x;
-          sums->direct[i][j] = fmaf(g[r][s], x, sums->direct[i][j]);
-        }
-      }
+/* A 3x3 convolution, and what it gets for each picture. */
+struct layer {
+  char tap[NAME_BYTES];
+  sk_layer_info info;
+  float *weights; /* [out_channels][in_channels][9] */
+  float *x;       /* [pictures][in_channels][in_height][in_width] */
+};
+
+struct network {
+  const char *model;
+  sk_weights *weights;
+  size_t pictures;
+  float *input; /* [pictures][3][height][width] */
+  struct layer layers[MAX_LAYERS];
+  size_t count;
+};
+
+/* Name the output of the convolution that comes before a layer, after what is fused into it: in a basic block a ReLU
+ * follows conv1, and the sum after conv2 has the block's name. */
+static void name_output(const char *convolution, char *name) {
+  const size_t length = strlen(convolution), prefix = length - strlen("conv1");
+  snprintf(name, NAME_BYTES, "%s", convolution);
+  if (convolution[length - 1] == '1') {
+    snprintf(name + prefix, NAME_BYTES - prefix, "relu");
+  } else {
+    name[prefix - 1] = '\0';
+  }
+}
+
+static bool is_subject(const sk_layer_info *info) {
+  return info->kernel_height == 3 && info->kernel_width == 3 && info->groups == 1 && info->stride <= 2;
+}
+
+static void read_weights(const struct network *network, struct layer *layer) {
+  char name[NAME_BYTES];
+  snprintf(name, sizeof name, "%s.weight", layer->info.name);
+  const struct sk_weight_tensor *tensor = sk_weights_find(network->weights, name);
+  if (!tensor) abort(); /* the network could not have been planned */
+  layer->weights = allocate(tensor->elements, sizeof *layer->weights);
+  sk_weight_tensor_read(tensor, layer->weights);
+}
+
+/* List the convolutions that come after another one. The names are the net's: it must stay. */
+static void list_layers(struct network *network, const sk_net *net) {
+  sk_net_info net_info;
+  sk_net_describe(net, &net_info);
+  char previous[NAME_BYTES] = "";
+  for (size_t i = 0; i < net_info.layers && network->count < MAX_LAYERS; i++) {
+    sk_layer_info info;
+    if (sk_net_layer(net, i, &info) || strncmp(info.op, "conv", 4) != 0) continue;
+    if (previous[0] && is_subject(&info)) {
+      struct layer *layer = &network->layers[network->count++];
+      layer->info = info;
+      name_output(previous, layer->tap);
+      read_weights(network, layer);
+    }
+    snprintf(previous, sizeof previous, "%s", info.name);
+  }
+}
+
+static sk_status copy_activations(struct network *network, const sk_net *net, const void *workspace) {
+  sk_status status = SK_OK;
+  for (size_t i = 0; i < network->count && !status; i++) {
+    struct layer *layer = &network->layers[i];
+    layer->x = allocate(network->pictures * layer->info.in_channels * layer->info.in_height * layer->info.in_width,
+                        sizeof *layer->x);
+    status = sk_net_tap(net, i, network->pictures, workspace, layer->x);
+  }
+  return status;
+}
+
+static sk_status run_network(struct network *network) {
+  const char *taps[MAX_LAYERS];
+  for (size_t i = 0; i < network->count; i++) taps[i] = network->layers[i].tap;
+  const sk_net_options options = {
+      .algorithm = SK_ALGORITHM_DIRECT, .batch = network->pictures, .taps = taps, .tap_count = network->count};
+  sk_net *net;
+  sk_status status = sk_net_create(&net, network->model, network->weights, &options);
+  if (status) return status;
+  sk_net_info info;
+  sk_net_describe(net, &info);
+  void *workspace = sk_alloc(info.workspace_bytes);
+  float *logits = allocate(network->pictures * info.classes, sizeof *logits);
+  if (!workspace) abort();
+  status = sk_net_run(net, network->pictures, network->input, logits, workspace);
+  if (!status) status = copy_activations(network, net, workspace);
+  free(logits);
+  sk_free(workspace);
+  sk_net_destroy(net);
+  return status;
+}
+
+static sk_status read_pictures(struct network *network, const char *folder) {
+  sk_model_info model;
+  struct sk_pictures pictures = {0};
+  sk_status status = sk_model_find(network->model, &model);
+  if (!status) status = sk_pictures_find(&pictures, &folder, 1);
+  if (!status) {
+    struct sk_preparation preparation = {.resize = model.resize, .height = model.in_height, .width = model.in_width};
+    memcpy(preparation.mean, model.mean, sizeof preparation.mean);
+    memcpy(preparation.standard_deviation, model.standard_deviation, sizeof preparation.standard_deviation);
+    const size_t floats = 3 * model.in_height * model.in_width;
+    network->pictures = pictures.count < MAX_PICTURES ? pictures.count : MAX_PICTURES;
+    network->input = allocate(network->pictures * floats, sizeof *network->input);
+    for (size_t i = 0; i < network->pictures && !status; i++) {
+      /* Folders may be sorted by label: take them evenly. */
+      status = sk_picture_read(pictures.files[i * pictures.count / network->pictures], &preparation,
+                               network->input + i * floats);
+    }
+  }
+  sk_pictures_free(&pictures);
+  return status;
+}
+
+/* ---- Tiles of a network's layers ---- */
+
+/* Where one lane's tile lies. */
+struct place {
+  const struct layer *layer;
+  size_t picture, kernel, row, column; /* of the tile's first input, in the padded picture */
+};
+
+struct network_tiles {
+  const struct network *network;
+  struct sk_random random;
+  size_t channels, stride, outputs;
+  bool uniform; /* inputs are drawn, not the network's */
+  struct place places[LANES];
+};
+
+static size_t count_layers(const struct network *network, size_t channels, size_t stride) {
+  size_t count = 0;
+  for (size_t i = 0; i < network->count; i++) {
+    const sk_layer_info *info = &network->layers[i].info;
+    count += info->in_channels == channels && info->stride == stride;
+  }
+  return count;
+}
+
+static const struct layer *draw_layer(struct network_tiles *tiles) {
+  const struct network *network = tiles->network;
+  size_t rest = sk_random_below(&tiles->random, count_layers(network, tiles->channels, tiles->stride));
+  for (size_t i = 0;; i++) {
+    const sk_layer_info *info = &network->layers[i].info;
+    if (info->in_channels != tiles->channels || info->stride != tiles->stride) continue;
+    if (rest-- == 0) return &network->layers[i];
+  }
+}
+
+static void draw_place(struct network_tiles *tiles, struct place *place) {
+  place->layer = draw_layer(tiles);
+  const sk_layer_info *info = &place->layer->info;
+  place->picture = sk_random_below(&tiles->random, tiles->network->pictures);
+  place->kernel = sk_random_below(&tiles->random, info->out_channels);
+  place->row = tiles->stride * sk_random_below(&tiles->random, info->out_height - tiles->outputs + 1);
+  place->column = tiles->stride * sk_random_below(&tiles->random, info->out_width - tiles->outputs + 1);
+}
+
+/* Read an element of a picture that is padded by one. */
+static float padded(const struct place *place, size_t channel, size_t row, size_t column) {
+  const sk_layer_info *info = &place->layer->info;
+  if (row < 1 || row > info->in_height || column < 1 || column > info->in_width) return 0;
+  const size_t plane = (place->picture * info->in_channels + channel) * info->in_height;
+  return place->layer->x[(plane + row - 1) * info->in_width + column - 1];
+}
+
+static void draw_network(void *user, size_t channel, struct sk_accuracy_channel *data) {
+  struct network_tiles *tiles = user;
+  struct sk_accuracy_uniform drawn = {tiles->random, -1};
+  if (channel == 0) {
+    for (size_t l = 0; l < LANES; l++) draw_place(tiles, &tiles->places[l]);
+    drawn.random = tiles->random;
+  }
+  sk_accuracy_draw_uniform(&drawn, channel, data);
+  tiles->random = drawn.random;
+  for (size_t l = 0; l < LANES; l++) {
+    const struct place *place = &tiles->places[l];
+    const float *g = place->layer->weights + (place->kernel * tiles->channels + channel) * 9;
+    for (size_t k = 0; k < 9; k++) data->g[k][l] = g[k];
+    for (size_t e = 0; e < SK_ACCURACY_SIDE * SK_ACCURACY_SIDE && !tiles->uniform; e++) {
+      data->d[e][l] = padded(place, channel, place->row + e / SK_ACCURACY_SIDE, place->column + e % SK_ACCURACY_SIDE);
     }
   }
 }
 
-static void add_winograd(const sk_reference_winograd *winograd, const float input[MAX][MAX], const float d[MAX][MAX],
-                         const float g[TAPS][TAPS], tile_sums *sums) {
-  double g_double[TAPS * TAPS], u[MAX * MAX];
-  float v[MAX][MAX];
-  for (size_t k = 0; k < TAPS * TAPS; k++) g_double[k] = (double)g[k / TAPS][k % TAPS];
-  sk_reference_winograd_filter_2d(winograd, g_double, u);
-  transform(winograd->alpha, winograd->alpha, input, d, v);
-  for (size_t i = 0; i < winograd->alpha; i++) {
-    for (size_t j = 0; j < winograd->alpha; j++) {
-      sums->product[i][j] = fmaf((float)u[i * winograd->alpha + j], v[i][j], sums->product[i][j]);
-    }
+static void measure_layers(struct request *request, const struct network *network,
+                           const sk_reference_winograd_points *set, size_t channels) {
+  if (count_layers(network, channels, set->stride) == 0) return;
+  for (int uniform = 1; uniform >= 0; uniform--) {
+    char what[NAME_BYTES];
+    snprintf(what, sizeof what, "%s, %s", network->model, uniform ? "uniform" : "pictures");
+    struct network_tiles tiles = {.network = network,
+                                  .random = sk_random_start(request->seed, "network tiles"),
+                                  .channels = channels,
+                                  .stride = set->stride,
+                                  .outputs = set->outputs,
+                                  .uniform = uniform};
+    struct accuracy_row row = {.what = what, .set = set, .channels = channels, .tiles = request->tiles};
+    measure_row(&row, draw_network, &tiles);
+    print_row(&row);
+    write_row(&request->csv, &row);
   }
 }
 
-typedef struct error {
-  double squares, max;
-} error;
-
-static void add_error(error *total, double difference) {
-  total->squares += difference * difference;
-  total->max = fmax(total->max, fabs(difference));
-}
-
-typedef struct measurement {
-  double l2, max; /* relative */
-} measurement;
-
-static measurement relative(error total, double reference_squares, size_t count) {
-  return (measurement){sqrt(total.squares / reference_squares), total.max / sqrt(reference_squares / (double)count)};
-}
-
-/* Measure one point set on `tiles` tiles. Inputs are uniform in [low, 1), weights in [-1, 1). */
-static void measure(const sk_reference_winograd *winograd, size_t channels, float low, size_t tiles, uint64_t seed,
-                    measurement *with_winograd, measurement *with_direct) {
-  float input[MAX][MAX], output[MAX][MAX];
-  to_float(winograd->input, input);
-  to_float(winograd->output, output);
-  error winograd_error = {0}, direct_error = {0};
-  double reference_squares = 0;
-
-  for (size_t t = 0; t < tiles; t++) {
-    tile_sums sums = {0};
-    for (size_t c = 0; c < channels; c++) {
-      /* Whole arrays are drawn, so that every point set sees the same numbers. */
-      float d[MAX][MAX], g[TAPS][TAPS];
-      for (size_t i = 0; i < MAX * MAX; i++) d[i / MAX][i % MAX] = uniform(&seed, low);
-      for (size_t k = 0; k < TAPS * TAPS; k++) g[k / TAPS][k % TAPS] = uniform(&seed, -1);
-      add_direct(winograd, d, g, &sums);
-      add_winograd(winograd, input, d, g, &sums);
-    }
-    float y[MAX][MAX];
-    transform(winograd->outputs, winograd->alpha, output, sums.product, y);
-    for (size_t i = 0; i < winograd->outputs; i++) {
-      for (size_t j = 0; j < winograd->outputs; j++) {
-        reference_squares += sums.exact[i][j] * sums.exact[i][j];
-        add_error(&winograd_error, (double)y[i][j] - sums.exact[i][j]);
-        add_error(&direct_error, (double)sums.direct[i][j] - sums.exact[i][j]);
-      }
+static sk_status measure_network(struct request *request, struct network *network, const char *weights,
+                                 const char *folder) {
+  sk_status status = sk_weights_open(&network->weights, weights);
+  if (!status) status = read_pictures(network, folder);
+  sk_net *net = NULL;
+  if (!status) status = sk_net_create(&net, network->model, network->weights, NULL);
+  if (!status) {
+    list_layers(network, net);
+    status = run_network(network);
+  }
+  for (size_t p = 0; p < sk_reference_winograd_point_set_count && !status; p++) {
+    for (size_t channels = 16; channels <= 512; channels *= 2) {
+      measure_layers(request, network, &sk_reference_winograd_point_sets[p], channels);
     }
   }
-  size_t count = tiles * winograd->outputs * winograd->outputs;
-  *with_winograd = relative(winograd_error, reference_squares, count);
-  *with_direct = relative(direct_error, reference_squares, count);
+  sk_net_destroy(net);
+  return status;
 }
 
-static void print_case(const sk_reference_winograd_points *set, size_t channels, float low, size_t tiles,
-                       uint64_t seed) {
-  sk_reference_winograd winograd = sk_reference_winograd_derive_set(set);
-  measurement with_winograd, with_direct;
-  measure(&winograd, channels, low, tiles, seed, &with_winograd, &with_direct);
-  double amplification = sk_reference_winograd_amplification(&winograd);
-  printf("%-36s %8zu  [%2.0f,1) %10.3g %10.2e %10.2e %10.2e %10.2e\n", set->name, channels, (double)low,
-         amplification * amplification, with_winograd.l2, with_winograd.max, with_direct.l2, with_direct.max);
+static void free_network(struct network *network) {
+  for (size_t i = 0; i < network->count; i++) {
+    free(network->layers[i].weights);
+    free(network->layers[i].x);
+  }
+  free(network->input);
+  sk_weights_close(network->weights);
 }
 
-int main(int argument_count, char **arguments) {
-  size_t tiles = argument_count > 1 ? (size_t)strtoull(arguments[1], NULL, 10) : 500;
-  uint64_t seed = argument_count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
-  if (argument_count > 3 || tiles == 0) {
-    fprintf(stderr, "usage: winograd_error [tiles] [seed]\n");
+int main(int count, char **arguments) {
+  if (count != 4 && count != 5 && count != 7) {
+    fprintf(stderr, "usage: winograd_error TILES SEED CSV [CHANNELS | MODEL WEIGHTS PICTURES]\n");
     return 2;
   }
-  printf("# %zu tiles, seed %llu; amplification is that of two dimensions (direct: 9)\n", tiles,
-         (unsigned long long)seed);
-  printf("%-36s %8s %7s %10s %10s %10s %10s %10s\n", "points", "channels", "inputs", "amplif.", "L2", "max",
-         "direct L2", "direct max");
-
-  const size_t channels[] = {64, 256};
-  const float lows[] = {-1, 0}; /* 0: as after a ReLU */
-  for (size_t l = 0; l < 2; l++) {
-    for (size_t c = 0; c < 2; c++) {
-      for (size_t p = 0; p < sk_reference_winograd_point_set_count; p++) {
-        print_case(&sk_reference_winograd_point_sets[p], channels[c], lows[l], tiles, seed);
-      }
-    }
+  struct request request = {.tiles = parse_count("winograd_error", "TILES", arguments[1]),
+                            .seed = parse_count("winograd_error", "SEED", arguments[2])};
+  const size_t channels = count == 5 ? parse_count("winograd_error", "CHANNELS", arguments[4]) : 0;
+  struct sk_file_writer writer;
+  if (sk_file_writer_open(&writer, arguments[3])) return fail(sk_error_message());
+  request.csv.stream = writer.stream;
+  write_heading(&request.csv);
+  print_heading();
+  sk_status status = SK_OK;
+  if (count == 7) {
+    struct network network = {.model = arguments[4]};
+    status = measure_network(&request, &network, arguments[5], arguments[6]);
+    free_network(&network);
+  } else if (channels) {
+    measure_uniform(&request, channels);
+  } else {
+    for (size_t all = 64; all <= 512; all *= 2) measure_uniform(&request, all);
   }
-  return 0;
+  if (!status) status = sk_file_writer_commit(&writer);
+  sk_file_writer_discard(&writer);
+  return status ? fail(sk_error_message()) : 0;
 }
