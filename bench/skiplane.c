@@ -142,18 +142,22 @@ static const struct sk_command commands[] = {
                    "two saved runs; exit status 3, for CI, if something is slower by more than 5%"}},
      .run = sk_command_compare},
     {.name = "verify",
-     .usage = "[--isa I] [--filter RE] [--seed N] [--exhaustive] [--json]",
+     .usage = "[--isa I] [--filter RE] [--seed N] [--exhaustive] [--baseline FILE] [--json]",
      .summary =
          "Check every kernel against the reference: pass or fail, worst error, a line to reproduce each failure.",
      .details =
          "Without --isa, all ISAs that this CPU has. Each error is held against a proven bound: error/bound over 1\n"
          "fails. Outputs lie between guard pages, so that a write or read beside them is found, too.\n"
          "SKIPLANE_REQUIRE_ISA=avx512 in the environment makes it a failure that this CPU lacks it.\n"
-         "The exit status is 0 if all passed, else 1.",
-     .accepts = SK_ACCEPT(ISA) | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) | SK_ACCEPT(EXHAUSTIVE) | SK_ACCEPT(JSON),
-     .examples = {{"", "every kernel on every ISA of this CPU, in some seconds"},
-                  {"--isa avx2 --filter '^conv_direct'", "some cases on one ISA"},
-                  {"--exhaustive --seed 7", "all combinations of parameters, with other random numbers"}},
+         "A baseline has the bits and errors of each case and of each layer of small networks; the same file serves\n"
+         "every ISA. Cases that do not run, or are not in it, are counted.\n"
+         "The exit status is 0 if all passed, 3 if something differs from --baseline, else 1.",
+     .accepts = SK_ACCEPT(ISA) | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) | SK_ACCEPT(EXHAUSTIVE) | SK_ACCEPT(JSON) |
+                SK_ACCEPT(BASELINE) | SK_ACCEPT(WRITE_BASELINE) | SK_ACCEPT(ALLOW_BITS),
+     .examples = {{"--isa avx2 --filter '^conv_direct'", "some cases on one ISA; without options, everything"},
+                  {"--exhaustive --seed 7", "all combinations of parameters, with other random numbers"},
+                  {"--baseline tests/verify.baseline",
+                   "whether anything gives other bits, or larger errors, than when that was committed"}},
      .run = sk_command_verify},
 };
 
@@ -165,13 +169,15 @@ static void print_help(void) {
   printf(
       "\n'skiplane help COMMAND' tells more; 'skiplane --version' the version.\n"
       "SKIPLANE_ISA=avx2 in the environment narrows the choice of kernels as --isa does.\n"
-      "Exit status: 0 success, 1 failure, 2 wrong usage, 3 slower than --fail-over allows, 130 interrupted.\n");
+      "Exit status: 0 success, 1 failure, 2 wrong usage, 3 slower than --fail-over allows or unlike --baseline,\n"
+      "130 interrupted.\n");
 }
 
 static void print_environment(void) {
   printf(
       ".SH EXIT STATUS\n.TP\n0\nSuccess.\n.TP\n1\nFailure.\n.TP\n2\nWrong usage.\n"
-      ".TP\n3\nSomething is slower than \\fB\\-\\-fail\\-over\\fR allows.\n"
+      ".TP\n3\nSomething is slower than \\fB\\-\\-fail\\-over\\fR allows,\n"
+      "or something is unlike \\fB\\-\\-baseline\\fR.\n"
       ".TP\n130\nInterrupted; what had been measured is written.\n"
       ".SH ENVIRONMENT\n.TP\nSKIPLANE_ISA\nThe kernels to use, as \\fB\\-\\-isa\\fR.\n"
       ".TP\nSKIPLANE_REQUIRE_ISA\nAn ISA without which \\fBskiplane verify\\fR fails.\n"

@@ -139,21 +139,39 @@ void sk_verify_fail(struct sk_verify *v, const char *format, ...) {
   v->result->message = copy_text(message);
 }
 
-static void run_on(struct sk_verify *v, const struct sk_verify_case *c, const char *name,
-                   const struct sk_kernel_table *kernels) {
+/* Run a case for v->result. */
+static void run_case(struct sk_verify *v, const struct sk_verify_case *c, const struct sk_kernel_table *kernels) {
   v->kernels = kernels;
-  v->result = new_result(v);
-  v->result->group = c->group;
-  v->result->name = copy_text(name);
-  v->result->isa = kernels->isa;
-  v->result->algorithm = c->algorithm;
-  v->random = sk_random_start(v->options->seed, name);
+  v->random = sk_random_start(v->options->seed, v->result->name);
   v->where[0] = '\0';
   fault_case = v->result->name;
   const int number = run_guarded(v, c);
   if (number != 0) sk_verify_fail(v, "%s", fault_name(number));
   clean_up_case(v);
   fault_case = NULL;
+}
+
+void sk_verify_again(struct sk_verify *v, const struct sk_verify_case *c, const struct sk_kernel_table *kernels) {
+  const struct sk_kernel_table *const kernels_before = v->kernels;
+  struct sk_verify_result *const result = v->result;
+  struct sk_verify_result again = {.group = c->group, .name = result->name, .isa = kernels->isa};
+  v->result = &again;
+  run_case(v, c, kernels);
+  free(again.message);
+  v->result = result;
+  v->kernels = kernels_before;
+}
+
+static void run_on(struct sk_verify *v, const struct sk_verify_case *c, const char *name,
+                   const struct sk_kernel_table *kernels) {
+  v->result = new_result(v);
+  v->result->group = c->group;
+  v->result->name = copy_text(name);
+  v->result->isa = kernels->isa;
+  v->result->algorithm = c->algorithm;
+  sk_verify_baseline_begin(v, c);
+  run_case(v, c, kernels);
+  sk_verify_baseline_end(v, c);
   if (sk_verify_failed(v)) {
     v->failed++;
     sk_progress_clear(&v->progress);
@@ -228,6 +246,7 @@ static bool within_bound(struct sk_verify *v, float got, const struct sk_expecte
 
 bool sk_verify_value(struct sk_verify *v, float got, const struct sk_expected *expected, const char *name, size_t i,
                      size_t j, size_t k) {
+  sk_verify_baseline_value(v, got, expected, name, (const size_t[3]){i, j, k});
   if (sk_is_canary(got)) {
     sk_verify_fail(v, "%s[%zu][%zu][%zu] was not written", name, i, j, k);
   } else if (expected->exactly && !sk_same_bits(got, expected->bits)) {
@@ -304,8 +323,9 @@ static bool compile_filter(struct sk_verify *v) {
 /* Call all subjects: their cases are run and reported, or only counted. */
 static void go_through_subjects(struct sk_verify *v) {
   static void (*const subjects[])(struct sk_verify *) = {
-      sk_verify_conv_kernels,        sk_verify_winograd_kernels, sk_verify_pool_kernels, sk_verify_dense_kernels,
-      sk_verify_elementwise_kernels, sk_verify_layout_kernels,   sk_verify_conv_plans,   sk_verify_conv_algebra,
+      sk_verify_conv_kernels,  sk_verify_winograd_kernels,    sk_verify_pool_kernels,
+      sk_verify_dense_kernels, sk_verify_elementwise_kernels, sk_verify_layout_kernels,
+      sk_verify_conv_plans,    sk_verify_conv_algebra,        sk_verify_network_layers,
   };
   for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
     subjects[i](v);
@@ -339,11 +359,12 @@ static void release(struct sk_verify *v) {
 }
 
 int sk_verify_main(const struct sk_verify_options *options) {
-  struct sk_verify v = {.options = options, .hardware_fma = sk_cpu_has_fma()};
+  struct sk_verify v = {.options = options, .baseline = options->baseline, .hardware_fma = sk_cpu_has_fma()};
   bool ready = compile_filter(&v) && select_isas(&v);
   if (ready) {
     sk_report_start(&v);
     run_everything(&v);
+    sk_verify_baseline_report(&v);
     sk_report_end(&v);
     if (v.passed + v.failed == 0) {
       fprintf(stderr, "verify: no case matches the filter \"%s\"\n", options->filter ? options->filter : "");
@@ -351,5 +372,6 @@ int sk_verify_main(const struct sk_verify_options *options) {
     }
   }
   release(&v);
-  return ready && v.failed == 0 ? 0 : 1;
+  if (sk_verify_baseline_differs(&v)) return 3;
+  return ready && v.failed == 0 && sk_verify_baseline_agrees(&v) ? 0 : 1;
 }

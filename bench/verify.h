@@ -13,6 +13,8 @@
 
 #include "skiplane.h"
 
+struct sk_verify_baseline;
+
 #define SK_VERIFY_SEED ((uint64_t)1) /* when the user gives none */
 
 struct sk_verify_options {
@@ -22,12 +24,14 @@ struct sk_verify_options {
   bool json;
   bool exhaustive; /* full products of parameters: minutes instead of seconds */
   FILE *output;
+  struct sk_verify_baseline *baseline; /* to compare with or to fill (bench/verify_baseline.h), or NULL */
 };
 
 /*
  * Run the checker and print its report: a table, or JSON; with JSON, failures are also told on stderr.
  * The environment's SKIPLANE_REQUIRE_ISA=<isa> makes it a failure when this machine cannot run that ISA.
- * Returns 0 when everything passed, 1 on a failure, an ISA this machine lacks, or a filter that matches nothing.
+ * Returns 0 when everything passed, 1 on a failure, an ISA this machine lacks, or a filter that matches nothing; 3 when
+ * something differs from the baseline, whatever else failed.
  */
 int sk_verify_main(const struct sk_verify_options *options);
 

@@ -6,6 +6,7 @@
 
 #include "bench/terminal.h"
 #include "bench/verify.h"
+#include "bench/verify_baseline.h"
 #include "bench/verify_guard.h"
 #include "kernels/kernels.h"
 
@@ -61,6 +62,7 @@ struct sk_verify_result {
 
 struct sk_verify {
   const struct sk_verify_options *options;
+  struct sk_verify_baseline *baseline; /* or NULL */
   bool filtered;
   regex_t filter;
   const struct sk_kernel_table *tables[SK_ISA_COUNT]; /* the ISAs under test */
@@ -98,6 +100,9 @@ struct sk_verify_case {
 void sk_verify_run(struct sk_verify *v, const struct sk_verify_case *c, const char *name_format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Run the case that runs now, or just did, once more on some ISA. What it finds is not reported. */
+void sk_verify_again(struct sk_verify *v, const struct sk_verify_case *c, const struct sk_kernel_table *kernels);
+
 /* The subjects, each a set of cases. */
 void sk_verify_conv_kernels(struct sk_verify *v);
 void sk_verify_winograd_kernels(struct sk_verify *v);
@@ -107,6 +112,7 @@ void sk_verify_elementwise_kernels(struct sk_verify *v);
 void sk_verify_layout_kernels(struct sk_verify *v);
 void sk_verify_conv_plans(struct sk_verify *v);
 void sk_verify_conv_algebra(struct sk_verify *v);
+void sk_verify_network_layers(struct sk_verify *v);
 
 /* ---- Inside a case ---- */
 

@@ -98,6 +98,7 @@ static void report_json(const struct sk_verify *v) {
   cJSON_AddNumberToObject(report, "skipped", (double)v->skipped);
   for (size_t i = 0; i < v->result_count; i++) cJSON_AddItemToArray(cases, case_json(&v->results[i]));
   cJSON_AddItemToObject(report, "cases", cases);
+  sk_verify_baseline_json(v, report);
   char *text = cJSON_Print(report);
   cJSON_Delete(report);
   fprintf(v->options->output, "%s\n", text ? text : "");

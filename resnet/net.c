@@ -477,6 +477,16 @@ sk_status sk_net_run(const sk_net *net, size_t batch, const float *x, float *y, 
   return sk_net_run_observed(net, batch, x, y, workspace, NULL, NULL);
 }
 
+/* ---- Layers while they run ---------------------------------------------------------------------------------- */
+
+size_t sk_net_layer_node(const sk_net *net, size_t layer) { return net->schedule.steps[layer].output; }
+
+void sk_net_layer_output(const sk_net *net, size_t layer, const void *workspace, float *out) {
+  const size_t value = net->schedule.value[sk_net_layer_node(net, layer)];
+  const struct sk_tensor tensor = sk_memory_plan_tensor(&net->memory, value, 0, workspace);
+  sk_tensor_export(net->engine.kernels, &tensor, 1, out, net->engine.threads);
+}
+
 /* ---- Taps --------------------------------------------------------------------------------------------------- */
 
 static sk_status check_tap(const sk_net *net, size_t tap) {
