@@ -7,6 +7,7 @@
 #include "bench/commands.h"
 #include "bench/conv_case.h"
 #include "bench/verify.h"
+#include "bench/verify_baseline.h"
 #include "bench/verify_given.h"
 #include "dispatch/status.h"
 #include "resnet/file.h"
@@ -33,7 +34,8 @@ static const struct {
     [WAY_GIVEN] = {"a given convolution (--x, --w, --y)",
                    ALWAYS | ENGINE | ARRAYS | SETTINGS | SK_ACCEPT(TOLERANCE) | SK_ACCEPT(CASE_DIR)},
     [WAY_SWEEP] = {"the sweep over all kernels", ALWAYS | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) | SK_ACCEPT(EXHAUSTIVE) |
-                                                     SK_ACCEPT(HTML) | SK_ACCEPT(CASE_DIR)},
+                                                     SK_ACCEPT(HTML) | SK_ACCEPT(CASE_DIR) | SK_ACCEPT(BASELINE) |
+                                                     SK_ACCEPT(WRITE_BASELINE) | SK_ACCEPT(ALLOW_BITS)},
 };
 
 static enum way choose_way(const struct sk_options *options) {
@@ -57,6 +59,11 @@ static enum sk_exit refuse(const struct sk_options *options, enum way way, uint6
 
 /* ---- The sweep ------------------------------------------------------------------------------------------------- */
 
+static enum sk_exit exit_of(int result) {
+  if (result == 3) return SK_EXIT_CHANGED;
+  return result ? SK_EXIT_FAILURE : SK_EXIT_SUCCESS;
+}
+
 /* Check with the report going to memory, and write it to a file, all or nothing. */
 static enum sk_exit verify_to_file(const struct sk_options *options, struct sk_verify_options wanted) {
   char *report = NULL;
@@ -65,7 +72,7 @@ static enum sk_exit verify_to_file(const struct sk_options *options, struct sk_v
   wanted.output = open_memstream(&report, &length);
   if (!wanted.output) return sk_fail_status(options, sk_fail(SK_OUT_OF_MEMORY, "out of memory for the report"));
   sk_status status = sk_file_writer_open(&writer, options->json_path); /* before the time is spent */
-  const int failed = status ? 0 : sk_verify_main(&wanted);
+  const int result = status ? 0 : sk_verify_main(&wanted);
   fclose(wanted.output);
   if (!status) {
     sk_file_write(&writer, report, length);
@@ -73,16 +80,31 @@ static enum sk_exit verify_to_file(const struct sk_options *options, struct sk_v
   }
   free(report);
   if (status) return sk_fail_status(options, status);
-  return failed ? SK_EXIT_FAILURE : SK_EXIT_SUCCESS;
+  return exit_of(result);
+}
+
+/* Check between the opening of a baseline and its end. */
+static enum sk_exit verify_with_baseline(const struct sk_options *options, struct sk_verify_options wanted) {
+  const struct sk_verify_baseline_options baseline = {options->baseline, options->write_baseline, options->allow_bits};
+  enum sk_exit code = SK_EXIT_SUCCESS;
+  sk_status status = sk_verify_baseline_open(&wanted.baseline, &wanted, &baseline);
+  if (status) {
+    code = sk_fail_status(options, status);
+  } else {
+    code = options->json_path ? verify_to_file(options, wanted) : exit_of(sk_verify_main(&wanted));
+  }
+  status = sk_verify_baseline_close(wanted.baseline);
+  return status ? sk_fail_status(options, status) : code;
 }
 
 static enum sk_exit verify(const struct sk_options *options, const struct sk_verify_options *wanted) {
   sk_isa chosen;
+  if (options->allow_bits && !options->baseline) {
+    return sk_usage_error(options, "--allow-bits: needs --baseline FILE");
+  }
   sk_status status = sk_isa_choose(wanted->isa, &chosen);
   if (!status) status = sk_file_check_writable(wanted->html);
-  if (status) return sk_fail_status(options, status);
-  if (options->json_path) return verify_to_file(options, *wanted);
-  return sk_verify_main(wanted) == 0 ? SK_EXIT_SUCCESS : SK_EXIT_FAILURE;
+  return status ? sk_fail_status(options, status) : verify_with_baseline(options, *wanted);
 }
 
 /* ---- Other ways ------------------------------------------------------------------------------------------------ */

@@ -275,6 +275,12 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
                         false},
     [SK_OPTION_FILTER] = {"filter", "REGEX", "only cases whose names match (POSIX extended)", 'f', false},
     [SK_OPTION_EXHAUSTIVE] = {"exhaustive", NULL, "all combinations of parameters: minutes, not seconds", 0, false},
+    [SK_OPTION_BASELINE] = {"baseline", "FILE",
+                            "exit with 3 if bits are not those of FILE, or an error is\nlarger than there", 0, false},
+    [SK_OPTION_WRITE_BASELINE] = {"write-baseline", "FILE",
+                                  "write hashes of the bits and the errors of each case, to\ncommit and compare with",
+                                  0, false},
+    [SK_OPTION_ALLOW_BITS] = {"allow-bits", NULL, "with --baseline: look at the errors alone", 0, false},
     [SK_OPTION_JSON] = {"json", "FILE", "write JSON, to stdout unless FILE is given", 'j', true},
     [SK_OPTION_CSV] = {"csv", "FILE", "write comma-separated values, likewise", 0, true},
     [SK_OPTION_HTML] = {"html", "FILE", "write a page with plots that needs no network", 0, false},
@@ -366,6 +372,9 @@ static sk_status store(struct sk_options *options, enum sk_option option, char *
     case SK_OPTION_SEED: return read_number(text, 0, UINT64_MAX, &options->seed);
     case SK_OPTION_RUNS: return read_size(text, MAXIMUM_RUNS, &options->runs);
     case SK_OPTION_FILTER: return read_filter(text, &options->filter);
+    case SK_OPTION_BASELINE: return read_text(text, &options->baseline);
+    case SK_OPTION_WRITE_BASELINE: return read_text(text, &options->write_baseline);
+    case SK_OPTION_ALLOW_BITS: options->allow_bits = true; return SK_OK;
     case SK_OPTION_RESNET_V1: options->resnet_v1 = true; return SK_OK;
     case SK_OPTION_EXHAUSTIVE: options->exhaustive = true; return SK_OK;
     case SK_OPTION_JSON: return read_destination(text, &options->json, &options->json_path);
@@ -582,7 +591,7 @@ void sk_options_free(struct sk_options *options) {
 
 /* ---- Help ------------------------------------------------------------------------------------------------------- */
 
-enum { HELP_COLUMN = 26, EXAMPLE_INDENT = 6 };
+enum { HELP_COLUMN = 28, EXAMPLE_INDENT = 6 };
 
 /* Print one option: "  -b, --batch N           images per run [1]"; further lines of its help are indented. */
 static void print_option(const struct option_entry *entry) {
@@ -729,6 +738,8 @@ static enum completion completion_of(enum sk_option option) {
     case SK_OPTION_Y:
     case SK_OPTION_CASE:
     case SK_OPTION_CASE_DIR:
+    case SK_OPTION_BASELINE:
+    case SK_OPTION_WRITE_BASELINE:
     case SK_OPTION_PLAN: return COMPLETION_FILES;
     default: return COMPLETION_NONE;
   }

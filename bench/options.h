@@ -9,6 +9,7 @@ enum sk_exit {
   SK_EXIT_FAILURE = 1,
   SK_EXIT_USAGE = 2,
   SK_EXIT_SLOWER = 3,       /* --fail-over: something is slower by more than that */
+  SK_EXIT_CHANGED = 3,      /* --baseline: bits have changed or an error has grown */
   SK_EXIT_INTERRUPTED = 130 /* Ctrl-C: what had been measured is written */
 };
 
@@ -35,6 +36,9 @@ enum sk_option {
   SK_OPTION_RUNS,
   SK_OPTION_FILTER,
   SK_OPTION_EXHAUSTIVE,
+  SK_OPTION_BASELINE,
+  SK_OPTION_WRITE_BASELINE,
+  SK_OPTION_ALLOW_BITS,
   SK_OPTION_JSON,
   SK_OPTION_CSV,
   SK_OPTION_HTML,
@@ -107,6 +111,9 @@ struct sk_options {
   const char *case_path;   /* a case to run again */
   const char *case_folder; /* where cases are written; NULL: the current folder */
 
+  const char *baseline, *write_baseline; /* files */
+  bool allow_bits;
+
   const char **layers; /* names after --layer */
   size_t layer_count;
   const char **operands; /* what is no option */
@@ -119,7 +126,7 @@ struct sk_example {
   const char *meaning;
 };
 
-enum { SK_EXAMPLES = 5 };
+enum { SK_EXAMPLES = 6 };
 
 struct sk_command {
   const char *name;

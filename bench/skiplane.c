@@ -143,7 +143,8 @@ static const struct sk_command commands[] = {
                    "two saved runs; exit status 3, for CI, if something is slower by more than 5%"}},
      .run = sk_command_compare},
     {.name = "verify",
-     .usage = "[--isa I] [--filter RE] [--seed N] [--exhaustive] [--json] [--html FILE] | --case FILE |\n"
+     .usage = "[--isa I] [--filter RE] [--seed N] [--exhaustive] [--baseline FILE] [--json] [--html FILE] |\n"
+              "       --case FILE |\n"
               "       --x X.npy --w W.npy [--b B.npy] --y Y.npy [--stride S] [--pad P] [OPTION...] |\n"
               "       --model M [--weights FILE] [--per-layer] [--images DIR] [OPTION...]",
      .summary =
@@ -157,6 +158,8 @@ static const struct sk_command commands[] = {
          "SKIPLANE_REQUIRE_ISA=avx512 in the environment makes it a failure that this CPU lacks it.\n"
          "The first failure of a convolution plan on an ISA and by an algorithm is shrunk to the smallest run that\n"
          "still fails, and written as skiplane-case-*.txt, which --case replays.\n"
+         "A baseline has the bits and errors of each case and of each layer of small networks; the same file serves\n"
+         "every ISA. Cases that do not run, or are not in it, are counted.\n"
          "With --x, --w and --y, .npy files of float32, the result y of another program is checked instead, and\n"
          "then Skiplane's own for the same arrays: every algorithm that applies, or that of --algo.\n"
          "With --model, a whole network beside the reference in double precision: each layer's error on the inputs\n"
@@ -164,14 +167,17 @@ static const struct sk_command commands[] = {
          "is random, of 64x64 or the network's own size if that is smaller, unless --size or --images tell others.\n"
          "--images tells, too, how often both paths agree on the likeliest class and the five likeliest; layers are\n"
          "checked then only with --per-layer.\n"
-         "The exit status is 0 if all passed, else 1.",
+         "The exit status is 0 if all passed, 3 if something differs from --baseline, else 1.",
      .accepts = ENGINE | ALGORITHM | NETWORK | PICTURE | FLUSH | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) |
                 SK_ACCEPT(EXHAUSTIVE) | SK_ACCEPT(JSON) | SK_ACCEPT(HTML) | SK_ACCEPT(PER_LAYER) | SK_ACCEPT(IMAGES) |
                 SK_ACCEPT(X) | SK_ACCEPT(W) | SK_ACCEPT(B) | SK_ACCEPT(RESIDUAL) | SK_ACCEPT(Y) | SK_ACCEPT(STRIDE) |
                 SK_ACCEPT(PAD) | SK_ACCEPT(DILATION) | SK_ACCEPT(GROUPS) | SK_ACCEPT(RELU) | SK_ACCEPT(TOLERANCE) |
-                SK_ACCEPT(CASE) | SK_ACCEPT(CASE_DIR),
+                SK_ACCEPT(CASE) | SK_ACCEPT(CASE_DIR) | SK_ACCEPT(BASELINE) | SK_ACCEPT(WRITE_BASELINE) |
+                SK_ACCEPT(ALLOW_BITS),
      .examples = {{"--isa avx2 --filter '^conv_direct'", "some cases on one ISA; without options, everything"},
                   {"--html errors.html", "histograms of the errors, per algorithm and kernel, as a page"},
+                  {"--baseline tests/verify.baseline",
+                   "whether anything gives other bits, or larger errors, than when that was committed"},
                   {"--x x.npy --w w.npy --b b.npy --y y.npy --stride 2 --pad 1",
                    "a convolution of another framework, and Skiplane's of the same arrays"},
                   {"--model resnet50 -a winograd6 --per-layer", "where the error of a network enters, layer by layer"},
@@ -188,13 +194,15 @@ static void print_help(void) {
   printf(
       "\n'skiplane help COMMAND' tells more; 'skiplane --version' the version.\n"
       "SKIPLANE_ISA=avx2 in the environment narrows the choice of kernels as --isa does.\n"
-      "Exit status: 0 success, 1 failure, 2 wrong usage, 3 slower than --fail-over allows, 130 interrupted.\n");
+      "Exit status: 0 success, 1 failure, 2 wrong usage, 3 slower than --fail-over allows or unlike --baseline,\n"
+      "130 interrupted.\n");
 }
 
 static void print_environment(void) {
   printf(
       ".SH EXIT STATUS\n.TP\n0\nSuccess.\n.TP\n1\nFailure.\n.TP\n2\nWrong usage.\n"
-      ".TP\n3\nSomething is slower than \\fB\\-\\-fail\\-over\\fR allows.\n"
+      ".TP\n3\nSomething is slower than \\fB\\-\\-fail\\-over\\fR allows,\n"
+      "or something is unlike \\fB\\-\\-baseline\\fR.\n"
       ".TP\n130\nInterrupted; what had been measured is written.\n"
       ".SH ENVIRONMENT\n.TP\nSKIPLANE_ISA\nThe kernels to use, as \\fB\\-\\-isa\\fR.\n"
       ".TP\nSKIPLANE_REQUIRE_ISA\nAn ISA without which \\fBskiplane verify\\fR fails.\n"

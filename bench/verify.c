@@ -170,23 +170,48 @@ void sk_verify_fail(struct sk_verify *v, const char *format, ...) {
   v->result->message = copy_text(message);
 }
 
-bool sk_verify_attempt(struct sk_verify *v, sk_isa isa, sk_verify_case_fn *run, const void *parameters) {
-  const struct sk_verify_case c = {.run = run, .parameters = parameters};
-  const struct sk_kernel_table *const kernels = v->kernels;
-  struct sk_verify_result attempt = {0}, *const result = v->result;
-  struct sk_verify_group unseen = {0}, *const group = v->group; /* its errors are no news of the kernels */
-  if (sk_kernels_choose(isa, &v->kernels)) return false;
-  v->result = &attempt;
-  v->group = &unseen;
+/* Run a case for v->result and v->group. */
+static void run_case(struct sk_verify *v, const struct sk_verify_case *c, const struct sk_kernel_table *kernels) {
+  v->kernels = kernels;
+  v->data = SK_DATA_REALS;
+  v->random = sk_random_start(v->options->seed, v->result->name);
   v->where[0] = '\0';
-  const int number = run_guarded(v, &c);
+  v->run = NULL;
+  fault_case = v->result->name;
+  const int number = run_guarded(v, c);
   if (number != 0) sk_verify_fail(v, "%s", fault_name(number));
   clean_up_case(v);
+  fault_case = NULL;
+}
+
+/* Run something whose result and errors are no news of the kernels. Returns whether it failed. */
+static bool run_aside(struct sk_verify *v, const struct sk_verify_case *c, const char *name,
+                      const struct sk_kernel_table *kernels) {
+  const struct sk_kernel_table *const kernels_before = v->kernels;
+  struct sk_verify_result aside = {.group = c->group, .name = name, .isa = kernels->isa}, *const result = v->result;
+  struct sk_verify_group unseen = {0}, *const group = v->group;
+  v->result = &aside;
+  v->group = &unseen;
+  run_case(v, c, kernels);
+  free(aside.message);
   v->result = result;
   v->group = group;
-  v->kernels = kernels;
-  free(attempt.message);
-  return attempt.status == SK_VERIFY_FAILED;
+  v->kernels = kernels_before;
+  return aside.status == SK_VERIFY_FAILED;
+}
+
+void sk_verify_again(struct sk_verify *v, const struct sk_verify_case *c, const struct sk_kernel_table *kernels) {
+  run_aside(v, c, v->result->name, kernels);
+}
+
+bool sk_verify_attempt(struct sk_verify *v, const struct sk_verify_case *c, const char *name, sk_isa isa) {
+  const struct sk_kernel_table *kernels;
+  struct sk_verify_baseline *const baseline = v->baseline; /* which has the case's values already */
+  if (sk_kernels_choose(isa, &kernels)) return false;
+  v->baseline = NULL;
+  const bool failed = run_aside(v, c, name, kernels);
+  v->baseline = baseline;
+  return failed;
 }
 
 /* Reduce the failure that a line of the table has first: the others are as likely as not the same fault. */
@@ -199,24 +224,7 @@ static void reduce_failure(struct sk_verify *v, const struct sk_verify_case *c) 
   v->result->case_path = sk_verify_reduce(v, v->run);
 }
 
-static void run_on(struct sk_verify *v, const struct sk_verify_case *c, const char *name,
-                   const struct sk_kernel_table *kernels) {
-  v->kernels = kernels;
-  v->result = new_result(v);
-  v->result->group = c->group;
-  v->result->name = copy_text(name);
-  v->result->isa = kernels->isa;
-  v->result->algorithm = c->algorithm;
-  v->group = find_group(v, c, kernels->isa);
-  v->group->cases++;
-  v->data = SK_DATA_REALS;
-  v->random = sk_random_start(v->options->seed, name);
-  v->where[0] = '\0';
-  v->run = NULL;
-  fault_case = v->result->name;
-  const int number = run_guarded(v, c);
-  if (number != 0) sk_verify_fail(v, "%s", fault_name(number));
-  clean_up_case(v);
+static void conclude(struct sk_verify *v, const struct sk_verify_case *c) {
   if (sk_verify_failed(v)) {
     v->failed++;
     v->group->failed++;
@@ -226,7 +234,21 @@ static void run_on(struct sk_verify *v, const struct sk_verify_case *c, const ch
   } else {
     v->passed++;
   }
-  fault_case = NULL;
+}
+
+static void run_on(struct sk_verify *v, const struct sk_verify_case *c, const char *name,
+                   const struct sk_kernel_table *kernels) {
+  v->result = new_result(v);
+  v->result->group = c->group;
+  v->result->name = copy_text(name);
+  v->result->isa = kernels->isa;
+  v->result->algorithm = c->algorithm;
+  v->group = find_group(v, c, kernels->isa);
+  v->group->cases++;
+  sk_verify_baseline_begin(v, c);
+  run_case(v, c, kernels);
+  conclude(v, c); /* first: what is run again for a baseline describes itself where the failure is described */
+  sk_verify_baseline_end(v, c);
   sk_progress_update(&v->progress, "cases", v->passed + v->failed, v->total);
 }
 
@@ -297,6 +319,7 @@ static bool within_bound(struct sk_verify *v, float got, const struct sk_expecte
 
 bool sk_verify_value(struct sk_verify *v, float got, const struct sk_expected *expected, const char *name, size_t i,
                      size_t j, size_t k) {
+  sk_verify_baseline_value(v, got, expected, name, (const size_t[3]){i, j, k});
   if (sk_is_canary(got)) {
     sk_verify_fail(v, "%s[%zu][%zu][%zu] was not written", name, i, j, k);
   } else if (expected->exactly && !sk_same_bits(got, expected->bits)) {
@@ -373,8 +396,9 @@ static bool compile_filter(struct sk_verify *v) {
 /* Call all subjects: their cases are run and reported, or only counted. */
 static void go_through_subjects(struct sk_verify *v) {
   static void (*const subjects[])(struct sk_verify *) = {
-      sk_verify_conv_kernels,        sk_verify_winograd_kernels, sk_verify_pool_kernels, sk_verify_dense_kernels,
-      sk_verify_elementwise_kernels, sk_verify_layout_kernels,   sk_verify_conv_plans,   sk_verify_conv_algebra,
+      sk_verify_conv_kernels,  sk_verify_winograd_kernels,    sk_verify_pool_kernels,
+      sk_verify_dense_kernels, sk_verify_elementwise_kernels, sk_verify_layout_kernels,
+      sk_verify_conv_plans,    sk_verify_conv_algebra,        sk_verify_network_layers,
   };
   if (v->options->only) {
     sk_verify_conv_case(v, v->options->only);
@@ -415,11 +439,12 @@ static void release(struct sk_verify *v) {
 }
 
 int sk_verify_main(const struct sk_verify_options *options) {
-  struct sk_verify v = {.options = options, .hardware_fma = sk_cpu_has_fma()};
+  struct sk_verify v = {.options = options, .baseline = options->baseline, .hardware_fma = sk_cpu_has_fma()};
   bool ready = compile_filter(&v) && select_isas(&v);
   if (ready) {
     sk_report_start(&v);
     run_everything(&v);
+    sk_verify_baseline_report(&v);
     sk_report_end(&v);
     if (v.passed + v.failed == 0) {
       fprintf(stderr, "verify: no case matches the filter \"%s\"\n", options->filter ? options->filter : "");
@@ -430,16 +455,15 @@ int sk_verify_main(const struct sk_verify_options *options) {
     }
   }
   release(&v);
-  return ready && v.failed == 0 ? 0 : 1;
+  if (sk_verify_baseline_differs(&v)) return 3;
+  return ready && v.failed == 0 && sk_verify_baseline_agrees(&v) ? 0 : 1;
 }
 
 char *sk_verify_reduce_alone(const struct sk_verify_options *options, const struct sk_conv_case *failed) {
   struct sk_verify v = {.options = options, .hardware_fma = sk_cpu_has_fma()};
   struct sigaction saved[FAULTS];
   catch_faults(saved);
-  fault_case = failed->name;
   char *path = sk_verify_reduce(&v, failed);
-  fault_case = NULL;
   release_faults(saved);
   release(&v);
   return path;

@@ -15,7 +15,8 @@
 
 #define SK_VERIFY_SEED ((uint64_t)1) /* when the user gives none */
 
-struct sk_conv_case; /* bench/conv_case.h */
+struct sk_conv_case;       /* bench/conv_case.h */
+struct sk_verify_baseline; /* bench/verify_baseline.h */
 
 struct sk_verify_options {
   sk_isa isa;         /* SK_ISA_AUTO: every ISA that is built and available, or the one SKIPLANE_ISA names */
@@ -24,17 +25,18 @@ struct sk_verify_options {
   bool json;
   bool exhaustive; /* full products of parameters: minutes instead of seconds */
   FILE *output;
-  const char *html;                /* the page to write, or NULL */
-  const char *case_folder;         /* where reduced cases of failures go; NULL: the current folder */
-  const struct sk_conv_case *only; /* run nothing but this case, or NULL */
-  const char *only_path;           /* the file it is from */
+  const char *html;                    /* the page to write, or NULL */
+  const char *case_folder;             /* where reduced cases of failures go; NULL: the current folder */
+  const struct sk_conv_case *only;     /* run nothing but this case, or NULL */
+  const char *only_path;               /* the file it is from */
+  struct sk_verify_baseline *baseline; /* to compare with or to fill, or NULL */
 };
 
 /*
  * Run the checker and print its report: a table, or JSON; with JSON, failures are also told on stderr.
  * The environment's SKIPLANE_REQUIRE_ISA=<isa> makes it a failure when this machine cannot run that ISA.
  * Returns 0 when everything passed, 1 on a failure, an ISA this machine lacks, a filter that matches nothing, or a page
- * that cannot be written.
+ * that cannot be written; 3 when something differs from the baseline, whatever else failed.
  */
 int sk_verify_main(const struct sk_verify_options *options);
 

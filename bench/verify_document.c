@@ -119,4 +119,5 @@ void sk_verify_document(const struct sk_verify *v, bool all_cases, struct sk_jso
   for (size_t i = 0; i < v->result_count; i++) {
     if (all_cases || v->results[i].status != SK_VERIFY_PASSED) add_case(json, cases, &v->results[i]);
   }
+  sk_verify_baseline_json(v, json);
 }

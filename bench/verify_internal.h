@@ -7,6 +7,7 @@
 #include "bench/json_output.h"
 #include "bench/terminal.h"
 #include "bench/verify.h"
+#include "bench/verify_baseline.h"
 #include "bench/verify_guard.h"
 #include "bench/verify_statistics.h"
 #include "kernels/kernels.h"
@@ -93,6 +94,7 @@ struct sk_verify_result {
 
 struct sk_verify {
   const struct sk_verify_options *options;
+  struct sk_verify_baseline *baseline; /* or NULL */
   bool filtered;
   regex_t filter;
   const struct sk_kernel_table *tables[SK_ISA_COUNT]; /* the ISAs under test */
@@ -135,6 +137,9 @@ struct sk_verify_case {
 void sk_verify_run(struct sk_verify *v, const struct sk_verify_case *c, const char *name_format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Run the case that runs now, or just did, once more on some ISA. What it finds is not reported. */
+void sk_verify_again(struct sk_verify *v, const struct sk_verify_case *c, const struct sk_kernel_table *kernels);
+
 /* The subjects, each a set of cases. */
 void sk_verify_conv_kernels(struct sk_verify *v);
 void sk_verify_winograd_kernels(struct sk_verify *v);
@@ -144,13 +149,15 @@ void sk_verify_elementwise_kernels(struct sk_verify *v);
 void sk_verify_layout_kernels(struct sk_verify *v);
 void sk_verify_conv_plans(struct sk_verify *v);
 void sk_verify_conv_algebra(struct sk_verify *v);
+void sk_verify_network_layers(struct sk_verify *v);
 
 /* One run of one convolution: as a case of its own, or whether it fails, without a report. */
 void sk_verify_conv_case(struct sk_verify *v, const struct sk_conv_case *c);
 bool sk_verify_conv_fails(struct sk_verify *v, const struct sk_conv_case *c);
 
-/* Run something as a case would be run, faults caught, on an ISA that is available. Returns whether it failed. */
-bool sk_verify_attempt(struct sk_verify *v, sk_isa isa, sk_verify_case_fn *run, const void *parameters);
+/* Run something as a case would be run, faults caught, on an ISA that is available. Returns whether it failed, which is
+ * not reported. */
+bool sk_verify_attempt(struct sk_verify *v, const struct sk_verify_case *c, const char *name, sk_isa isa);
 
 /* Reduce a run that failed and write it to a file (verify_reduce.c). Returns its path, to be freed; NULL if the run
  * does not fail by itself or, the error told, the file cannot be written. */

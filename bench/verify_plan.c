@@ -754,7 +754,8 @@ bool sk_verify_conv_fails(struct sk_verify *v, const struct sk_conv_case *c) {
   struct fixture fixture;
   const struct single_case single = {&fixture, c};
   prepare_single(&fixture, c);
-  const bool failed = sk_verify_attempt(v, c->isa, run_single, &single);
+  const struct sk_verify_case run = {.run = run_single, .parameters = &single};
+  const bool failed = sk_verify_attempt(v, &run, c->name, c->isa);
   free_fixture(&fixture);
   return failed;
 }
