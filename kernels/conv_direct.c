@@ -134,10 +134,18 @@ SK_INLINE void accumulate(const struct sk_conv_direct_args *args, struct ahead a
     prefetch_weights(at.ahead, ahead.rounds, blocks);
     at.ahead += ahead.tap;
     const size_t channels = left < SK_BLOCK ? left : SK_BLOCK, step = blocks * SK_BLOCK;
-    for (const float *const end = w + channels * step; w != end; w += step) {
-      multiply_add(tap, w, sum, rows, width, blocks, x_pixel);
-      tap[0]++;
-      tap[1]++;
+    if (channels == SK_BLOCK) {
+      SK_UNROLL_BY_4 for (size_t c = 0; c < SK_BLOCK; c++) {
+        const float *const x[2] = {tap[0] + c, tap[1] + c};
+        multiply_add(x, w + c * step, sum, rows, width, blocks, x_pixel);
+      }
+      w += SK_BLOCK * step;
+    } else {
+      for (const float *const end = w + channels * step; w != end; w += step) {
+        multiply_add(tap, w, sum, rows, width, blocks, x_pixel);
+        tap[0]++;
+        tap[1]++;
+      }
     }
     column += args->x_column;
     if (--s > 0) continue;
