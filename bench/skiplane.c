@@ -151,10 +151,9 @@ static const struct sk_command commands[] = {
          "Check every kernel against the reference: pass or fail, errors and bounds, a line to reproduce each failure.",
      .details =
          "Without --isa, all ISAs that this CPU has. Each error is held against a proven bound: worst/bound over 1\n"
-         "fails; margin is its inverse. L2 and max ULP are of plain random numbers, the rest of adversarial ones, "
-         "too:\n"
-         "docs/numerics.md explains the columns, and --html draws histograms of the errors. Outputs lie between guard "
-         "pages, so that a write or read beside them is found, too.\n"
+         "fails; margin is its inverse. L2 and max ULP are of plain random numbers, the rest of adversarial ones,\n"
+         "too: docs/numerics.md explains the columns, and --html draws histograms of the errors. Outputs lie\n"
+         "between guard pages, so that a write or read beside them is found, too.\n"
          "SKIPLANE_REQUIRE_ISA=avx512 in the environment makes it a failure that this CPU lacks it.\n"
          "The first failure of a convolution plan on an ISA and by an algorithm is shrunk to the smallest run that\n"
          "still fails, and written as skiplane-case-*.txt, which --case replays.\n"

@@ -170,6 +170,14 @@ static double *winograd_magnitude(const struct sk_given *g, size_t m, double *un
 
 /* ---- Comparing ------------------------------------------------------------------------------------------------ */
 
+/* What an algorithm's result may be off by. */
+struct bound {
+  const double *magnitude; /* what the bound is relative to, by element */
+  size_t roundings;
+  double underflow; /* what underflow in Winograd adds */
+  bool spreads;     /* NaN and infinity may reach other outputs, as they do within a tile of Winograd */
+};
+
 /* Error over bound of one value; where sums may overflow, nothing is known. */
 static double fraction_of(float value, double exact, double magnitude, double bound, bool spreads) {
   if (spreads && !isfinite(magnitude)) return 0;
@@ -180,7 +188,7 @@ static double fraction_of(float value, double exact, double magnitude, double bo
   return isnan(error) ? INFINITY : error / bound;
 }
 
-struct sk_closeness sk_closeness_of(const struct sk_given *given, const float *y, const struct sk_given_bound *b) {
+static struct sk_closeness closeness_of(const struct sk_given *given, const float *y, const struct bound *b) {
   struct sk_closeness c = {.bound_fraction = -1};
   double squares = 0, norm = 0;
   for (size_t i = 0; i < given->floats; i++) {
@@ -208,8 +216,8 @@ struct sk_closeness sk_closeness_of(const struct sk_given *given, const float *y
 static void judge_theirs(struct sk_given *g) {
   struct sk_given_result *r = &g->results[g->count++];
   const double tolerance = g->options->tolerance;
-  const struct sk_given_bound bound = {.magnitude = g->magnitude, .roundings = sk_conv_roundings(&g->conv.shape, 0)};
-  r->closeness = sk_closeness_of(g, g->y.data, &bound);
+  const struct bound bound = {.magnitude = g->magnitude, .roundings = sk_conv_roundings(&g->conv.shape, 0)};
+  r->closeness = closeness_of(g, g->y.data, &bound);
   r->passed = tolerance > 0 ? r->closeness.wrong_kind == 0 && r->closeness.l2_error <= tolerance
                             : r->closeness.bound_fraction <= 1;
 }
@@ -248,15 +256,14 @@ static char *reduce(const struct sk_given *g, const struct sk_given_result *r) {
 }
 
 /* An algorithm on one ISA. */
-static sk_status judge_ours(struct sk_given *g, sk_isa isa, sk_algorithm algorithm,
-                            const struct sk_given_bound *bound) {
+static sk_status judge_ours(struct sk_given *g, sk_isa isa, sk_algorithm algorithm, const struct bound *bound) {
   struct sk_given_result *r = &g->results[g->count];
   *r = (struct sk_given_result){.ours = true, .isa = isa, .algorithm = algorithm};
   float *y = allocate(g->floats, sizeof *y);
   const sk_status status = convolve(g, r, y);
   if (!status) {
     g->count++;
-    r->closeness = sk_closeness_of(g, y, bound);
+    r->closeness = closeness_of(g, y, bound);
     r->passed = r->closeness.bound_fraction <= 1;
     if (!r->passed) r->case_path = reduce(g, r);
   }
@@ -268,7 +275,7 @@ static sk_status judge_ours(struct sk_given *g, sk_isa isa, sk_algorithm algorit
 static sk_status judge_algorithm(struct sk_given *g, sk_algorithm algorithm) {
   const char *environment = getenv("SKIPLANE_ISA");
   const size_t m = sk_winograd_outputs(algorithm);
-  struct sk_given_bound bound = {.roundings = sk_conv_roundings(&g->conv.shape, m), .spreads = m > 0};
+  struct bound bound = {.roundings = sk_conv_roundings(&g->conv.shape, m), .spreads = m > 0};
   double *winograd = m ? winograd_magnitude(g, m, &bound.underflow) : NULL;
   bound.magnitude = m ? winograd : g->magnitude;
   if (!bound.magnitude) return sk_fail(SK_UNSUPPORTED, "no exact matrices for F(%zu,3)", m);

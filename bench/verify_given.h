@@ -40,17 +40,6 @@ struct sk_given {
   size_t count;
 };
 
-/* What an algorithm's result may be off by. */
-struct sk_given_bound {
-  const double *magnitude; /* what the bound is relative to, by element */
-  size_t roundings;
-  double underflow; /* what underflow in Winograd adds */
-  bool spreads;     /* NaN and infinity may reach other outputs, as they do within a tile of Winograd */
-};
-
-/* Compare a result with the reference. */
-struct sk_closeness sk_closeness_of(const struct sk_given *given, const float *y, const struct sk_given_bound *bound);
-
 /* The command for options with --x. */
 enum sk_exit sk_verify_given(const struct sk_options *options);
 
