@@ -133,13 +133,23 @@ static size_t tile_count(const sk_conv_shape *s, size_t out_height, size_t out_w
  * multiplication, not the transforms, the larger part. The larger tile saves more, but has four times the weights of
  * direct convolution to read, so it wants tiles enough to use them for (docs/performance.md has the measurements).
  */
-static sk_algorithm automatic(const sk_conv_shape *s, size_t out_height, size_t out_width) {
-  const bool with_stride_2 = sk_conv_method_winograd4_stride2.applies(s);
-  if (s->in_channels < 32 || s->out_channels < 32 || sk_size_min(out_height, out_width) < 4) return SK_ALGORITHM_DIRECT;
-  if (!with_stride_2 && !sk_conv_method_winograd4.applies(s)) return SK_ALGORITHM_DIRECT;
-  const size_t enough = with_stride_2 ? 32 : 9;
+static sk_algorithm automatic_stride_1(const sk_conv_shape *s, size_t out_height, size_t out_width) {
+  const size_t channels = sk_size_min(s->in_channels, s->out_channels), enough = 9;
+  if (channels >= SK_BLOCK && tile_count(s, out_height, out_width, 4) >= enough) return SK_ALGORITHM_WINOGRAD4;
+  return channels >= 2 * SK_BLOCK ? SK_ALGORITHM_WINOGRAD2 : SK_ALGORITHM_DIRECT;
+}
+
+static sk_algorithm automatic_stride_2(const sk_conv_shape *s, size_t out_height, size_t out_width) {
+  const size_t enough = 32;
+  if (sk_size_min(s->in_channels, s->out_channels) < 2 * SK_BLOCK) return SK_ALGORITHM_DIRECT;
   if (tile_count(s, out_height, out_width, 4) >= enough) return SK_ALGORITHM_WINOGRAD4;
-  if (!with_stride_2 || tile_count(s, out_height, out_width, 2) >= enough) return SK_ALGORITHM_WINOGRAD2;
+  return tile_count(s, out_height, out_width, 2) >= enough ? SK_ALGORITHM_WINOGRAD2 : SK_ALGORITHM_DIRECT;
+}
+
+static sk_algorithm automatic(const sk_conv_shape *s, size_t out_height, size_t out_width) {
+  if (sk_size_min(out_height, out_width) < 4) return SK_ALGORITHM_DIRECT;
+  if (sk_conv_method_winograd4.applies(s)) return automatic_stride_1(s, out_height, out_width);
+  if (sk_conv_method_winograd4_stride2.applies(s)) return automatic_stride_2(s, out_height, out_width);
   return SK_ALGORITHM_DIRECT;
 }
 
