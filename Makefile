@@ -122,8 +122,8 @@ $(onnx_users): baseline += $(ONNX_CFLAGS)
 $(onnx_users): $(onnx_schema).h
 endif
 
-# Its loops are plain, and comparing whole networks waits for them.
-$(BUILD)/reference/%.o: baseline += -O3
+# Their loops are plain, and comparing whole networks and convolutions waits for them.
+$(BUILD)/reference/%.o $(BUILD)/bench/verify_chains.o: baseline += -O3
 $(BUILD)/tests/%.o: baseline += $(CRITERION_CFLAGS)
 $(BUILD)/bench/peers/onednn%.o: baseline += $(ONEDNN_CFLAGS)
 $(BUILD)/bench/peers/xnnpack.o: baseline += $(XNNPACK_CFLAGS)
