@@ -142,6 +142,8 @@ void sk_verify_elementwise_kernels(struct sk_verify *v);
 void sk_verify_layout_kernels(struct sk_verify *v);
 void sk_verify_conv_plans(struct sk_verify *v);
 void sk_verify_conv_algebra(struct sk_verify *v);
+void sk_verify_conv_bits(struct sk_verify *v);
+void sk_verify_net_bits(struct sk_verify *v);
 
 /* ---- Inside a case ---- */
 
