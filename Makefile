@@ -230,6 +230,10 @@ check-exhaustive: all $(unit)
 	OMP_WAIT_POLICY=passive SKIPLANE_EXHAUSTIVE=1 $(unit) --filter 'pretrained/*' --timeout 3600
 	OMP_WAIT_POLICY=passive $(BUILD)/skiplane verify --exhaustive
 
+# Faults planted one at a time, each of which verify must catch.
+check-mutants: all
+	+@$(test_environment) tests/check_mutants
+
 check-torch: all
 	@$(test_environment) tests/check_torch
 
@@ -380,6 +384,7 @@ help:
 	@echo 'make check-arm        the Arm build, run under qemu-aarch64'
 	@echo 'make neon-throughput  the Arm kernels'\'' loops in a model of Neoverse N2, and their instructions counted under emulation'
 	@echo 'make check-exhaustive full sweeps of the checker and the trained networks: some 15 minutes'
+	@echo 'make check-mutants    plant faults in the kernels, one at a time, and see verify catch each (docs/mutants.md): minutes'
 	@echo 'make check-torch      compare with torchvision (Debian: python3-torchvision)'
 	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'
 	@echo 'make bench            time the layers of ResNet-18 and 50, some minutes; BENCH_FLAGS= are those of skiplane-bench'
@@ -393,7 +398,7 @@ help:
 	@echo 'BUILD=DIR chooses the build folder [build]; V=1 shows the commands'
 
 FORCE:
-.PHONY: all demo bench growth check check-exhaustive check-torch check-sanitize check-avx512-emulated check-arm \
+.PHONY: all demo bench growth check check-exhaustive check-mutants check-torch check-sanitize check-avx512-emulated check-arm \
   neon-throughput neon-objects fuzz fuzz-run install uninstall format lint clean distclean help FORCE
 
 -include $(patsubst %.o,%.d,$(library_objects) $(shared_objects) $(main_object) $(bench_objects) $(test_objects) \

@@ -75,6 +75,11 @@ static void sprinkle(struct sk_random *random, float *values, size_t count) {
   }
 }
 
+/* Make products and sums subnormal. */
+static void make_tiny(float *values, size_t count) {
+  for (size_t i = 0; i < count; i++) values[i] *= 0x1p-126F;
+}
+
 static void draw(struct sk_verify *v, struct drawn *d) {
   struct sk_random *random = &v->random;
   *d = (struct drawn){0};
@@ -91,6 +96,7 @@ static void draw(struct sk_verify *v, struct drawn *d) {
   d->weights = sk_verify_random_floats(v, SK_DATA_REALS, weight_floats);
   d->added = sk_verify_random_floats(v, SK_DATA_REALS, MAX_IMAGES * d->out_floats);
   if (!one_in(random, 4)) d->bias = sk_verify_random_floats(v, SK_DATA_REALS, s->out_channels);
+  if (one_in(random, 8)) make_tiny(d->x, MAX_IMAGES * d->in_floats);
   if (one_in(random, 4)) sprinkle(random, d->x, MAX_IMAGES * d->in_floats);
   if (one_in(random, 8)) sprinkle(random, d->weights, weight_floats);
 }

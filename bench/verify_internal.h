@@ -138,6 +138,7 @@ void sk_verify_conv_kernels(struct sk_verify *v);
 void sk_verify_winograd_kernels(struct sk_verify *v);
 void sk_verify_pool_kernels(struct sk_verify *v);
 void sk_verify_dense_kernels(struct sk_verify *v);
+void sk_verify_fma(struct sk_verify *v);
 void sk_verify_elementwise_kernels(struct sk_verify *v);
 void sk_verify_layout_kernels(struct sk_verify *v);
 void sk_verify_conv_plans(struct sk_verify *v);
