@@ -229,6 +229,7 @@ check: all $(unit) $(tools)
 check-exhaustive: all $(unit)
 	OMP_WAIT_POLICY=passive SKIPLANE_EXHAUSTIVE=1 $(unit) --filter 'pretrained/*' --timeout 3600
 	OMP_WAIT_POLICY=passive $(BUILD)/skiplane verify --exhaustive
+	+@$(test_environment) tests/check_mutants
 
 # Faults planted one at a time, each of which verify must catch.
 check-mutants: all
@@ -383,7 +384,7 @@ help:
 	@echo 'make check-avx512-emulated  the tests of the AVX-512 kernels on a CPU without it, run by AVX2 (needs SIMDe)'
 	@echo 'make check-arm        the Arm build, run under qemu-aarch64'
 	@echo 'make neon-throughput  the Arm kernels'\'' loops in a model of Neoverse N2, and their instructions counted under emulation'
-	@echo 'make check-exhaustive full sweeps of the checker and the trained networks: some 15 minutes'
+	@echo 'make check-exhaustive full sweeps of the checker, the trained networks and check-mutants: some 20 minutes'
 	@echo 'make check-mutants    plant faults in the kernels, one at a time, and see verify catch each (docs/mutants.md): minutes'
 	@echo 'make check-torch      compare with torchvision (Debian: python3-torchvision)'
 	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'

@@ -134,6 +134,7 @@ void sk_verify_run(struct sk_verify *v, const struct sk_verify_case *c, const ch
     __attribute__((format(printf, 3, 4)));
 
 /* The subjects, each a set of cases. */
+void sk_verify_dispatch(struct sk_verify *v);
 void sk_verify_conv_kernels(struct sk_verify *v);
 void sk_verify_winograd_kernels(struct sk_verify *v);
 void sk_verify_pool_kernels(struct sk_verify *v);

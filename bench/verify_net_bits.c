@@ -89,9 +89,10 @@ static void free_fixture(struct net_fixture *f) {
 }
 
 void sk_verify_net_bits(struct sk_verify *v) {
-  static const sk_algorithm algorithms[] = {SK_ALGORITHM_DIRECT, SK_ALGORITHM_WINOGRAD4, SK_ALGORITHM_WINOGRAD2,
+  /* The first of them has layers of every kind: those that it does not apply to run direct. */
+  static const sk_algorithm algorithms[] = {SK_ALGORITHM_WINOGRAD4, SK_ALGORITHM_DIRECT, SK_ALGORITHM_WINOGRAD2,
                                             SK_ALGORITHM_WINOGRAD6};
-  const size_t count = sk_verify_exhaustive(v) ? sizeof algorithms / sizeof algorithms[0] : 2;
+  const size_t count = sk_verify_exhaustive(v) ? sizeof algorithms / sizeof algorithms[0] : 1;
   for (size_t a = 0; a < count; a++) {
     struct net_fixture fixture = {.algorithm = algorithms[a]};
     const char *algorithm = sk_algorithm_name(algorithms[a]);
