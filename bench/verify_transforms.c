@@ -134,7 +134,7 @@ typedef void transform_1d(const struct pairs *pairs, const float *from, float *t
 /* Transform from[alpha][alpha] to to[size][size]. */
 static void transform_2d(transform_1d *transform, const struct pairs *pairs, size_t alpha, size_t size,
                          const float *from, float *to) {
-  float half[MAX_ALPHA][MAX_ALPHA], column[MAX_ALPHA], out[MAX_ALPHA];
+  float half[MAX_ALPHA][MAX_ALPHA] = {{0}}, column[MAX_ALPHA] = {0}, out[MAX_ALPHA];
   for (size_t j = 0; j < alpha; j++) {
     for (size_t i = 0; i < alpha; i++) column[i] = from[i * alpha + j];
     transform(pairs, column, out);
