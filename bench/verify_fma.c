@@ -48,6 +48,7 @@ static void draw_others(struct sk_random *random, enum sums sums, int exponent, 
 static void fma_case(struct sk_verify *v, const void *parameters) {
   const enum sums sums = *(const enum sums *)parameters;
   float weights[SK_DENSE_PANEL], bias[SK_DENSE_PANEL], y[SK_DENSE_PANEL];
+  sk_fill_canaries(y, SK_DENSE_PANEL);
   for (size_t n = 0; n < RUNS && !sk_verify_failed(v); n++) {
     const int exponent = (int)sk_random_below(&v->random, 40) - 20;
     const float a = draw_factor(&v->random, sums, exponent);
