@@ -122,8 +122,8 @@ $(onnx_users): baseline += $(ONNX_CFLAGS)
 $(onnx_users): $(onnx_schema).h
 endif
 
-# Their loops are plain, and comparing whole networks and points waits for them.
-$(BUILD)/reference/%.o $(BUILD)/bench/winograd_accuracy.o: baseline += -O3
+# Their loops are plain, and comparing whole networks, convolutions and points waits for them.
+$(BUILD)/reference/%.o $(BUILD)/bench/verify_chains.o $(BUILD)/bench/winograd_accuracy.o: baseline += -O3
 $(BUILD)/tests/%.o: baseline += $(CRITERION_CFLAGS)
 $(BUILD)/bench/peers/onednn%.o: baseline += $(ONEDNN_CFLAGS)
 $(BUILD)/bench/peers/xnnpack.o: baseline += $(XNNPACK_CFLAGS)
@@ -243,6 +243,11 @@ check: all $(unit) $(tools)
 check-exhaustive: all $(unit)
 	OMP_WAIT_POLICY=passive SKIPLANE_EXHAUSTIVE=1 $(unit) --filter 'pretrained/*' --timeout 3600
 	OMP_WAIT_POLICY=passive $(BUILD)/skiplane verify --exhaustive
+	+@$(test_environment) tests/check_mutants
+
+# Faults planted one at a time, each of which verify must catch.
+check-mutants: all
+	+@$(test_environment) tests/check_mutants
 
 # What the checker finds becomes what it has to find: to be looked at with git diff, and committed.
 baseline: all
@@ -397,7 +402,8 @@ help:
 	@echo 'make check-avx512-emulated  the tests of the AVX-512 kernels on a CPU without it, run by AVX2 (needs SIMDe)'
 	@echo 'make check-arm        the Arm build, run under qemu-aarch64'
 	@echo 'make neon-throughput  the Arm kernels'\'' loops in a model of Neoverse N2, and their instructions counted under emulation'
-	@echo 'make check-exhaustive full sweeps of the checker and the trained networks: some 15 minutes'
+	@echo 'make check-exhaustive full sweeps of the checker, the trained networks and check-mutants: some 20 minutes'
+	@echo 'make check-mutants    plant faults in the kernels, one at a time, and see verify catch each (docs/mutants.md): minutes'
 	@echo 'make baseline         write tests/verify.baseline, the bits and errors that the tests hold the kernels to'
 	@echo 'make check-torch      compare with torchvision (Debian: python3-torchvision)'
 	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'
@@ -413,7 +419,7 @@ help:
 	@echo 'BUILD=DIR chooses the build folder [build]; V=1 shows the commands'
 
 FORCE:
-.PHONY: all demo bench growth winograd-points check check-exhaustive baseline check-torch check-sanitize \
+.PHONY: all demo bench growth winograd-points check check-exhaustive check-mutants baseline check-torch check-sanitize \
   check-avx512-emulated check-arm neon-throughput neon-objects fuzz fuzz-run install uninstall format lint clean \
   distclean help FORCE
 

@@ -7,8 +7,8 @@
 #include "dispatch/conv.h"
 #include "reference/reference.h"
 
-enum law { LAW_IMPULSE, LAW_SCALE, LAW_SHIFT, LAWS };
-static const char *const law_names[LAWS] = {"impulse", "scale", "shift"};
+enum law { LAW_IMPULSE, LAW_SCALE, LAW_SHIFT, LAW_SPREAD, LAWS };
+static const char *const law_names[LAWS] = {"impulse", "scale", "shift", "spread"};
 
 struct algebra_case {
   sk_conv_shape shape;
@@ -212,6 +212,69 @@ static void shift_case(struct sk_verify *v, const struct algebra_case *c) {
   }
 }
 
+/* ---- Spread: what is not finite reaches the outputs that read it, with Winograd those of its tiles, and no other ----
+ */
+
+/* Whether an output's kernel takes this input. */
+static bool is_read(const sk_conv_shape *s, const struct sizes *z, struct place in, struct place out) {
+  const size_t first = out.channel / (s->out_channels / s->groups) * z->group_inputs;
+  if (in.image != out.image || in.channel < first || in.channel >= first + z->group_inputs) return false;
+  return tap_between(in.row, out.row, s->stride_height, s->dilation_height, s->pad_top, s->kernel_height) <
+             s->kernel_height &&
+         tap_between(in.column, out.column, s->stride_width, s->dilation_width, s->pad_left, s->kernel_width) <
+             s->kernel_width;
+}
+
+/* Whether the tile of m outputs, of which `out` is one, takes this input along one dimension. */
+static bool tile_takes(size_t in, size_t out, size_t m, size_t stride, size_t pad) {
+  const size_t first = out / m * m * stride, alpha = stride == 2 ? 2 * m + 1 : m + 2;
+  return in + pad >= first && in + pad < first + alpha;
+}
+
+static void check_spread(struct sk_verify *v, const struct algebra_case *c, struct place in, const float *clean,
+                         const float *y) {
+  const sk_conv_shape *s = &c->shape;
+  const struct sizes z = sizes_of(s);
+  const size_t m = tile_side(c->algorithm);
+  for (size_t at = 0; at < z.out_floats && !sk_verify_failed(v); at++) {
+    const size_t plane = at / z.out_width / z.out_height;
+    const struct place out = {plane / s->out_channels, plane % s->out_channels, at / z.out_width % z.out_height,
+                              at % z.out_width};
+    const bool in_tile = m > 1 && in.image == out.image &&
+                         tile_takes(in.row, out.row, m, s->stride_height, s->pad_top) &&
+                         tile_takes(in.column, out.column, m, s->stride_width, s->pad_left);
+    const struct sk_expected expected = {clean[at], true, 0, INFINITY};
+    if (is_read(s, &z, in, out)) {
+      if (isfinite(y[at])) {
+        sk_verify_fail(v, "y[%zu][%zu][%zu] = %a is finite, but reads what is not", plane, out.row, out.column,
+                       (double)y[at]);
+      }
+    } else if (!in_tile) {
+      sk_verify_value(v, y[at], &expected, "y", plane, out.row, out.column);
+    }
+  }
+}
+
+static void spread_case(struct sk_verify *v, const struct algebra_case *c) {
+  static const float specials[] = {NAN, INFINITY, -INFINITY};
+  const sk_conv_shape *s = &c->shape;
+  const struct sizes z = sizes_of(s);
+  float *x = sk_verify_random_floats(v, SK_DATA_REALS, z.in_floats);
+  const float *weights = sk_verify_random_floats(v, SK_DATA_REALS, z.weight_floats);
+  const float *clean = convolve(v, c, x, weights);
+  for (size_t n = 0; n < 12 && !sk_verify_failed(v); n++) {
+    const size_t at = sk_random_below(&v->random, z.in_floats), plane = at / s->in_width / s->in_height;
+    const struct place in = {plane / s->in_channels, plane % s->in_channels, at / s->in_width % s->in_height,
+                             at % s->in_width};
+    const float before = x[at];
+    x[at] = specials[n % 3];
+    sk_verify_at(v, "%g at x[%zu][%zu][%zu][%zu]", (double)x[at], in.image, in.channel, in.row, in.column);
+    const float *y = convolve(v, c, x, weights);
+    if (!sk_verify_failed(v)) check_spread(v, c, in, clean, y);
+    x[at] = before;
+  }
+}
+
 /* ---- Cases ---- */
 
 static void algebra_case(struct sk_verify *v, const void *parameters) {
@@ -219,7 +282,8 @@ static void algebra_case(struct sk_verify *v, const void *parameters) {
   switch (c->law) {
     case LAW_IMPULSE: impulse_case(v, c); break;
     case LAW_SCALE: scale_case(v, c); break;
-    default: shift_case(v, c); break;
+    case LAW_SHIFT: shift_case(v, c); break;
+    default: spread_case(v, c); break;
   }
 }
 
@@ -243,6 +307,7 @@ void sk_verify_conv_algebra(struct sk_verify *v) {
       struct algebra_case parameters = {.shape = shapes[i].shape, .algorithm = (sk_algorithm)a};
       if (sk_conv_choose(&parameters.shape, parameters.algorithm, &chosen)) continue;
       for (parameters.law = 0; parameters.law < LAWS; parameters.law++) {
+        if (parameters.law == LAW_SPREAD && chosen == SK_ALGORITHM_GEMM) continue; /* the BLAS's affair */
         const char *algorithm = sk_algorithm_name(chosen);
         const struct sk_verify_case c = {"conv algebra", algorithm, algebra_case, &parameters};
         sk_verify_run(v, &c, "conv_algebra/%s/%s/%s", law_names[parameters.law], algorithm, shapes[i].name);

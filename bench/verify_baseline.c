@@ -315,9 +315,10 @@ static void compare_with_first(struct sk_verify *v, const struct sk_verify_case 
 
 /* Not what may lawfully differ: the bits of gemm are the BLAS's, and the exponential needs a CPU with FMA; nor what
  * differs by design: the sizes that the direct kernel is tried with follow the ISA's register tile; nor kernels that
- * only move values or measure the machine. */
+ * only move values or measure the machine; nor the groups that are about bits themselves. */
 static bool is_covered(const struct sk_verify *v, const struct sk_verify_case *c) {
-  static const char *const others[] = {"conv_direct", "fma_peak", "stream", "to_blocked", "from_blocked"};
+  static const char *const others[] = {"conv_direct", "fma_peak", "stream",   "to_blocked", "from_blocked",
+                                       "conv bits",   "net bits", "dispatch", "fma"};
   if (c->algorithm && strcmp(c->algorithm, sk_algorithm_name(SK_ALGORITHM_GEMM)) == 0) return false;
   if (strcmp(c->group, "softmax") == 0) return v->hardware_fma;
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {

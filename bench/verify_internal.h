@@ -141,14 +141,18 @@ void sk_verify_run(struct sk_verify *v, const struct sk_verify_case *c, const ch
 void sk_verify_again(struct sk_verify *v, const struct sk_verify_case *c, const struct sk_kernel_table *kernels);
 
 /* The subjects, each a set of cases. */
+void sk_verify_dispatch(struct sk_verify *v);
 void sk_verify_conv_kernels(struct sk_verify *v);
 void sk_verify_winograd_kernels(struct sk_verify *v);
 void sk_verify_pool_kernels(struct sk_verify *v);
 void sk_verify_dense_kernels(struct sk_verify *v);
+void sk_verify_fma(struct sk_verify *v);
 void sk_verify_elementwise_kernels(struct sk_verify *v);
 void sk_verify_layout_kernels(struct sk_verify *v);
 void sk_verify_conv_plans(struct sk_verify *v);
 void sk_verify_conv_algebra(struct sk_verify *v);
+void sk_verify_conv_bits(struct sk_verify *v);
+void sk_verify_net_bits(struct sk_verify *v);
 void sk_verify_network_layers(struct sk_verify *v);
 
 /* One run of one convolution: as a case of its own, or whether it fails, without a report. */

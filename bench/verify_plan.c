@@ -7,6 +7,7 @@
 #include "bench/conv_case.h"
 #include "bench/shapes.h"
 #include "bench/verify_bounds.h"
+#include "bench/verify_chains.h"
 #include "bench/verify_internal.h"
 #include "dispatch/conv_internal.h"
 #include "dispatch/size.h"
@@ -40,7 +41,7 @@ struct fixture {
   double *winograd_magnitude[SK_DATA_KINDS][7];            /* by m, or NULL */
   double winograd_underflow[SK_DATA_KINDS][7];             /* likewise: what it adds to the bound */
   sk_algorithm bits_algorithm;                             /* whose bits these are */
-  float *bits[SK_DATA_KINDS][VARIANTS];                    /* the generic kernels' results, or NULL */
+  float *bits[SK_DATA_KINDS][VARIANTS];                    /* as the contract has them, or NULL */
 };
 
 struct plan_case {
@@ -257,29 +258,45 @@ static struct sk_conv_case describe(const struct run *r, uint64_t seed, enum sk_
 
 static const float *run_bias(const struct run *r) { return r->variant & WITH_BIAS ? r->fixture->bias[r->data] : NULL; }
 
-/* The bits that the generic kernels give, computed when first asked for. NULL, and a failure, if they cannot. */
-static const float *generic_bits(struct sk_verify *v, const struct run *r) {
+/* The bits of direct convolution, from its chains. */
+static bool chain_bits(const struct run *r, float *y) {
+  const struct fixture *f = r->fixture;
+  if (!sk_conv_chains(&f->shape, f->x[r->data], f->weights[r->data], run_bias(r), y)) return false;
+  for (size_t at = 0; at < f->out_floats; at++) {
+    if (r->options.residual) y[at] += f->residual[r->data][at];
+    if (r->options.relu && y[at] < 0) y[at] = 0;
+  }
+  return true;
+}
+
+/* The bits of Winograd are those of the generic kernels, whose transforms and chains are checked apart. */
+static bool generic_bits(struct sk_verify *v, const struct run *r, float *y) {
+  const struct fixture *f = r->fixture;
+  sk_conv_options options = r->options;
+  options.isa = SK_ISA_GENERIC;
+  options.threads = 1;
+  if (sk_conv_create(&v->plan, &f->shape, f->weights[r->data], run_bias(r), &options)) return false;
+  const size_t mark = v->scratch_count;
+  void *workspace = sk_verify_scratch(v, sk_conv_workspace_bytes(v->plan));
+  sk_conv_run(v->plan, f->x[r->data], options.residual ? f->residual[r->data] : NULL, y, workspace);
+  sk_verify_release(v, mark);
+  sk_conv_destroy(v->plan);
+  v->plan = NULL;
+  return true;
+}
+
+/* What the bits must be, computed when first asked for. NULL, and a failure, if they cannot be had. */
+static const float *contract_bits(struct sk_verify *v, const struct run *r) {
   struct fixture *f = r->fixture;
   if (f->bits_algorithm != r->options.algorithm) forget_bits(f);
   f->bits_algorithm = r->options.algorithm;
   float **bits = &f->bits[r->data][r->variant];
   if (*bits != NULL) return *bits;
-  sk_conv_options options = r->options;
-  options.isa = SK_ISA_GENERIC;
-  options.threads = 1;
-  if (sk_conv_create(&v->plan, &f->shape, f->weights[r->data], run_bias(r), &options)) {
-    sk_verify_fail(v, "sk_conv_create for generic: %s", sk_error_message());
-    return NULL;
-  }
-  const size_t mark = v->scratch_count;
-  float *y = allocate(f->out_floats, sizeof *y);
-  void *workspace = sk_verify_scratch(v, sk_conv_workspace_bytes(v->plan));
-  sk_conv_run(v->plan, f->x[r->data], options.residual ? f->residual[r->data] : NULL, y, workspace);
-  *bits = y;
-  sk_verify_release(v, mark);
-  sk_conv_destroy(v->plan);
-  v->plan = NULL;
-  return *bits;
+  *bits = allocate(f->out_floats, sizeof **bits);
+  const bool direct = r->options.algorithm == SK_ALGORITHM_DIRECT;
+  if (direct ? chain_bits(r, *bits) : generic_bits(v, r, *bits)) return *bits;
+  sk_verify_fail(v, "no bits to compare with: %s", direct ? "out of memory" : sk_error_message());
+  return NULL;
 }
 
 /* What element `at` must be. */
@@ -304,7 +321,7 @@ static struct sk_expected expect(const struct run *r, const float *bits, size_t 
 static void check_outputs(struct sk_verify *v, const struct run *r, size_t batch, const float *y) {
   const struct fixture *f = r->fixture;
   const bool gemm = r->options.algorithm == SK_ALGORITHM_GEMM;
-  const float *bits = gemm ? NULL : generic_bits(v, r);
+  const float *bits = gemm ? NULL : contract_bits(v, r);
   const size_t area = f->out_height * f->out_width, image = f->out_floats / f->shape.batch;
   for (size_t at = 0; at < batch * image && !sk_verify_failed(v); at++) {
     const struct sk_expected expected = expect(r, bits, at);
@@ -507,8 +524,8 @@ static void run_ways(struct sk_verify *v, const struct plan_case *c, const struc
   }
 }
 
-/* Two threads must give the bits of one, which the generic kernels gave. By default they run once in a case, and for
- * gemm only with batches, where the BLAS's threads and OpenMP's wait for each other far longer than they work. */
+/* Two threads must give the bits of one. By default they run once in a case, and for gemm only with batches, where the
+ * BLAS's threads and OpenMP's wait for each other far longer than they work. */
 static void run_variant(struct sk_verify *v, const struct plan_case *c, enum sk_data data, unsigned variant) {
   const bool worthwhile = c->algorithm != SK_ALGORITHM_GEMM || c->fixture->shape.batch > 1;
   const bool twice = sk_verify_exhaustive(v) || (data == SK_DATA_REALS && variant == VARIANTS - 1 && worthwhile);

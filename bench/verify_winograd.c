@@ -1,9 +1,10 @@
-/* Cases for the Winograd transforms: each against its exact matrices, and against the bits of the generic kernels. */
+/* Cases for the Winograd transforms: each against its exact matrices, and against the bits of its expressions. */
 #include <math.h>
 #include <string.h>
 
 #include "bench/verify_bounds.h"
 #include "bench/verify_internal.h"
+#include "bench/verify_transforms.h"
 #include "dispatch/winograd_filter.h"
 
 enum { MAX_ALPHA = SK_REFERENCE_WINOGRAD_MAX_ALPHA, MAX_POINTS = MAX_ALPHA * MAX_ALPHA };
@@ -34,7 +35,7 @@ struct input_model {
   const struct winograd_case *c;
   enum sk_data data;
   float x[MAX_POINTS][SK_BLOCK];    /* rows x columns of it exist, the rest is zero */
-  float bits[MAX_POINTS][SK_BLOCK]; /* what the generic kernel makes of it */
+  float bits[MAX_POINTS][SK_BLOCK]; /* what must come of it */
   double exact[SK_BLOCK][MAX_POINTS], magnitude[SK_BLOCK][MAX_POINTS];
 };
 
@@ -49,6 +50,23 @@ static void input_exact(const sk_reference_winograd *winograd, const struct inpu
   sk_reference_winograd_input_2d(winograd, d, v);
 }
 
+/* One lane of an array of pixels, and back. */
+static void take_lane(const float pixels[][SK_BLOCK], size_t count, size_t lane, float *to) {
+  for (size_t p = 0; p < count; p++) to[p] = pixels[p][lane];
+}
+static void put_lane(const float *from, size_t count, size_t lane, float pixels[][SK_BLOCK]) {
+  for (size_t p = 0; p < count; p++) pixels[p][lane] = from[p];
+}
+
+static void input_bits(struct input_model *model, size_t lane) {
+  const struct winograd_case *c = model->c;
+  const size_t points = c->exact.alpha * c->exact.alpha;
+  float d[MAX_POINTS], v[MAX_POINTS];
+  take_lane((const float(*)[SK_BLOCK])model->x, points, lane, d);
+  sk_winograd_input_bits(c->m, c->stride, d, v);
+  put_lane(v, points, lane, model->bits);
+}
+
 static void make_input_model(struct sk_verify *v, const struct winograd_case *c, enum sk_data data,
                              struct input_model *model) {
   const size_t alpha = c->exact.alpha;
@@ -59,14 +77,8 @@ static void make_input_model(struct sk_verify *v, const struct winograd_case *c,
     if (p / alpha >= c->rows || p % alpha >= c->columns) continue;
     sk_random_fill_part(&v->random, data, part, norm * norm, model->x[p], SK_BLOCK);
   }
-  const struct sk_winograd_input_args args = {.x = model->x[0],
-                                              .x_row = alpha * SK_BLOCK,
-                                              .rows = c->rows,
-                                              .columns = c->columns,
-                                              .v = model->bits[0],
-                                              .v_point = SK_BLOCK};
-  input_kernel(v->generic, c)(&args);
   for (size_t l = 0; l < SK_BLOCK; l++) {
+    input_bits(model, l);
     input_exact(&c->exact, model, l, false, model->exact[l]);
     input_exact(&c->absolute, model, l, true, model->magnitude[l]);
   }
@@ -167,6 +179,20 @@ static void output_exact(const sk_reference_winograd *winograd, const struct out
   }
 }
 
+/* Bias, residual and ReLU come after the transform, in this order. */
+static void output_bits(struct output_model *model, size_t lane) {
+  const struct winograd_case *c = model->c;
+  float t[MAX_POINTS], y[MAX_POINTS];
+  take_lane((const float(*)[SK_BLOCK])model->t, c->exact.alpha * c->exact.alpha, lane, t);
+  sk_winograd_output_bits(c->m, c->stride, t, y);
+  for (size_t p = 0; p < c->m * c->m; p++) {
+    y[p] += model->bias[lane];
+    if (model->residual_kind != RESIDUAL_NONE) y[p] += model->residual[p][lane];
+    if (model->relu && y[p] < 0) y[p] = 0;
+  }
+  put_lane(y, c->m * c->m, lane, model->bits);
+}
+
 static void make_output_model(struct sk_verify *v, const struct winograd_case *c, enum sk_data data, size_t epilogue,
                               struct output_model *model) {
   const size_t m = c->m, alpha = c->exact.alpha;
@@ -178,20 +204,8 @@ static void make_output_model(struct sk_verify *v, const struct winograd_case *c
   sk_random_fill_part(&v->random, data, part, largest, model->t[0], alpha * alpha * SK_BLOCK);
   sk_random_fill_part(&v->random, data, SK_PART_ADDEND, largest, model->bias, SK_BLOCK);
   sk_random_fill_part(&v->random, data, SK_PART_ADDEND, largest, model->residual[0], m * m * SK_BLOCK);
-  const struct sk_winograd_output_args args = {
-      .t = model->t[0],
-      .t_point = SK_BLOCK,
-      .bias = model->bias,
-      .residual = model->residual_kind == RESIDUAL_NONE ? NULL : model->residual[0],
-      .residual_row = m * SK_BLOCK,
-      .y = model->bits[0],
-      .y_row = m * SK_BLOCK,
-      .rows = c->rows,
-      .columns = c->columns,
-      .relu = model->relu,
-  };
-  output_kernel(v->generic, c)(&args);
   for (size_t l = 0; l < SK_BLOCK; l++) {
+    output_bits(model, l);
     output_exact(&c->exact, model, l, false, model->exact[l]);
     output_exact(&c->absolute, model, l, true, model->magnitude[l]);
   }
