@@ -216,7 +216,7 @@ Test(profile, csv_has_a_line_for_each_layer) {
   char *text = get_file(path, &length);
   for (const char *at = text; (at = strchr(at, '\n')); at++) lines++;
   cr_expect_eq(lines, p.m.info.layers + 1);
-  cr_expect(strstr(text, "\nlayer1.0.conv1,conv+relu,16x32x32 -> 16x32x32 3x3 s1,direct,"));
+  cr_expect(strstr(text, "\nlayer1.0.conv1,conv+relu,16x32x32 -> 16x32x32 3x3 s1,winograd4,"));
   free(text);
   free(path);
   close_profile(&p);
