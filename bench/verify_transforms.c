@@ -73,7 +73,7 @@ struct parts {
 };
 
 static struct parts parts_of(const struct pairs *pairs, const float *t) {
-  struct parts parts;
+  struct parts parts = {0};
   for (size_t n = 0; n < pairs->count; n++) {
     parts.even[n] = t[2 * n] + t[2 * n + 1];
     parts.odd[n] = t[2 * n] - t[2 * n + 1];
