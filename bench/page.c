@@ -8,33 +8,34 @@
 #include "dispatch/status.h"
 #include "resnet/file.h"
 
-/* The template of a page. */
-static const char *page_template(enum sk_page page) {
+/* What one page has of its own: its name, what it shows, and the script that fills that in. */
+struct own_parts {
+  const char *name, *content, *script;
+};
+
+static struct own_parts own_parts(enum sk_page page) {
   switch (page) {
-    case SK_PAGE_PROFILE: return sk_embedded_pages_profile().text;
-    case SK_PAGE_COMPARE: return sk_embedded_pages_compare().text;
-    default: return sk_embedded_pages_verify().text;
+    case SK_PAGE_PROFILE:
+      return (struct own_parts){"profile", sk_embedded_pages_profile().text, sk_embedded_pages_profile_script().text};
+    case SK_PAGE_COMPARE:
+      return (struct own_parts){"compare", sk_embedded_pages_compare().text, sk_embedded_pages_compare_script().text};
+    default:
+      return (struct own_parts){"verify", sk_embedded_pages_verify().text, sk_embedded_pages_verify_script().text};
   }
 }
 
-/* Its own script. */
-static const char *page_script(enum sk_page page) {
-  switch (page) {
-    case SK_PAGE_PROFILE: return sk_embedded_pages_profile_script().text;
-    case SK_PAGE_COMPARE: return sk_embedded_pages_compare_script().text;
-    default: return sk_embedded_pages_verify_script().text;
-  }
-}
-
-/* Find a part that the templates name as {{style.css}}; NULL for a name that is none. */
+/* Find a part that the frame names as {{style.css}}; NULL for a name that is none. */
 static const char *find_part(const char *name, size_t length, enum sk_page page, const char *document) {
+  const struct own_parts own = own_parts(page);
   const struct {
     const char *name, *text;
   } parts[] = {
       {"style.css", sk_embedded_pages_style().text},
       {"page.js", sk_embedded_pages_page().text},
       {"charts.js", sk_embedded_pages_charts().text},
-      {"script.js", page_script(page)},
+      {"script.js", own.script},
+      {"name", own.name},
+      {"content", own.content},
       {"document", document},
   };
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -43,9 +44,9 @@ static const char *find_part(const char *name, size_t length, enum sk_page page,
   return NULL;
 }
 
-/* Copy a template with each {{part}} replaced. Parts are copied as they are: braces in the data mean nothing. */
-static void write_template(struct sk_file_writer *writer, const char *text, enum sk_page page, const char *document) {
-  const char *open;
+/* Copy the frame with each {{part}} replaced. Parts are copied as they are: braces in the data mean nothing. */
+static void write_frame(struct sk_file_writer *writer, enum sk_page page, const char *document) {
+  const char *text = sk_embedded_pages_frame().text, *open;
   while ((open = strstr(text, "{{"))) {
     const char *name = open + 2;
     const size_t length = strcspn(name, "}");
@@ -88,7 +89,7 @@ sk_status sk_page_write(const char *path, enum sk_page page, const cJSON *docume
   struct sk_file_writer writer;
   sk_status status = sk_file_writer_open(&writer, path);
   if (!status) {
-    write_template(&writer, page_template(page), page, json);
+    write_frame(&writer, page, json);
     status = sk_file_writer_commit(&writer);
   }
   free(json);
