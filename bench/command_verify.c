@@ -25,7 +25,7 @@
 enum way { WAY_CASE, WAY_NETWORK, WAY_GIVEN, WAY_SWEEP, WAYS };
 static const struct {
   const char *name;
-  uint64_t accepts;
+  sk_option_set accepts;
 } ways[WAYS] = {
     [WAY_CASE] = {"--case, which has it all", ALWAYS | SK_ACCEPT(CASE)},
     [WAY_NETWORK] = {"a network (--model)", ALWAYS | ENGINE | PICTURES | SK_ACCEPT(MODEL) | SK_ACCEPT(WEIGHTS) |
@@ -45,8 +45,8 @@ static enum way choose_way(const struct sk_options *options) {
 }
 
 /* Refuse the first option of another way, and name the ways that it is for. */
-static enum sk_exit refuse(const struct sk_options *options, enum way way, uint64_t strangers) {
-  const uint64_t first = strangers & -strangers;
+static enum sk_exit refuse(const struct sk_options *options, enum way way, sk_option_set strangers) {
+  const sk_option_set first = strangers & -strangers;
   char others[160] = "";
   size_t length = 0;
   for (size_t i = 0; i < WAYS && length < sizeof others; i++) {
@@ -154,7 +154,7 @@ enum sk_exit sk_command_verify(const struct sk_options *options) {
       .html = options->html,
       .case_folder = options->case_folder};
   const enum way way = choose_way(options);
-  const uint64_t strangers = options->given & ~ways[way].accepts;
+  const sk_option_set strangers = options->given & ~ways[way].accepts;
   if (strangers) return refuse(options, way, strangers);
   if (options->case_folder && !is_folder(options->case_folder)) {
     return sk_usage_error(options, "--case-dir: \"%s\" is not a folder that can be written to",

@@ -46,7 +46,7 @@ enum sk_exit sk_fail_status(const struct sk_options *options, sk_status status) 
   return status == SK_INVALID_ARGUMENT ? SK_EXIT_USAGE : SK_EXIT_FAILURE;
 }
 
-bool sk_options_has(const struct sk_options *options, uint64_t bit) { return (options->given & bit) != 0; }
+bool sk_options_has(const struct sk_options *options, sk_option_set bit) { return (options->given & bit) != 0; }
 
 /* ---- Values ----------------------------------------------------------------------------------------------------- */
 
@@ -334,9 +334,9 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
     [SK_OPTION_CASE_DIR] = {"case-dir", "DIR", "where reduced cases of failures are written [.]", 0, false},
 };
 
-const char *sk_options_first(const struct sk_options *options, uint64_t bits) {
+const char *sk_options_first(const struct sk_options *options, sk_option_set bits) {
   for (int i = 0; i < SK_OPTION_COUNT; i++) {
-    if (options->given & bits & UINT64_C(1) << i) return entries[i].name;
+    if (options->given & bits & sk_option_bit(i)) return entries[i].name;
   }
   return NULL;
 }
@@ -427,11 +427,11 @@ struct grammar {
 
 /* Letters begin with '-': what is no option comes in its place, as code 1; and ':': a missing argument is told apart.
  */
-static void make_grammar(struct grammar *grammar, uint64_t accepts) {
+static void make_grammar(struct grammar *grammar, sk_option_set accepts) {
   *grammar = (struct grammar){.letters = "-:h"};
   char *letter = grammar->letters + strlen(grammar->letters);
   for (int i = 0; i < SK_OPTION_COUNT; i++) {
-    if (!(accepts & UINT64_C(1) << i)) continue;
+    if (!(accepts & sk_option_bit(i))) continue;
     const int has_argument = !entries[i].argument  ? no_argument
                              : entries[i].optional ? optional_argument
                                                    : required_argument;
@@ -481,7 +481,7 @@ static void tell_missing_argument(const struct sk_options *options, int code) {
 
 static enum sk_parsed take_option(struct sk_options *options, enum sk_option option, char *text) {
   if (store(options, option, text) == SK_OK) {
-    options->given |= UINT64_C(1) << option;
+    options->given |= sk_option_bit(option);
     return SK_PARSED;
   }
   sk_tell(options, "--%s: %s", entries[option].name, sk_error_message());
@@ -535,7 +535,7 @@ static enum sk_parsed check_exclusive(const struct sk_options *options) {
 
 static enum sk_parsed check_complete(const struct sk_options *options, const struct sk_command *command) {
   for (int i = 0; i < SK_OPTION_COUNT; i++) {
-    if (command->requires & ~options->given & UINT64_C(1) << i) {
+    if (command->requires & ~options->given & sk_option_bit(i)) {
       sk_tell(options, "--%s %s is needed (skiplane help %s)", entries[i].name, entries[i].argument, command->name);
       return SK_PARSED_ERROR;
     }
@@ -623,7 +623,7 @@ void sk_options_help(const struct sk_command *command) {
   if (command->details) printf("\n%s\n", command->details);
   printf("\nOptions:\n");
   for (int i = 0; i < SK_OPTION_COUNT; i++) {
-    if (command->accepts & UINT64_C(1) << i) print_option(&entries[i]);
+    if (command->accepts & sk_option_bit(i)) print_option(&entries[i]);
   }
   print_option(&help);
   print_examples(command);
@@ -688,7 +688,7 @@ void sk_options_manual(const struct sk_command *command) {
   put_roff(command->summary);
   if (command->details) put_roff(command->details);
   for (int i = 0; i < SK_OPTION_COUNT; i++) {
-    if (command->accepts & UINT64_C(1) << i) put_roff_option(&entries[i]);
+    if (command->accepts & sk_option_bit(i)) put_roff_option(&entries[i]);
   }
 }
 
@@ -790,7 +790,7 @@ void sk_options_complete_values(void) {
 void sk_options_complete(const struct sk_command *command) {
   printf("    %s) options='", command->name);
   for (int i = 0; i < SK_OPTION_COUNT; i++) {
-    if (command->accepts & UINT64_C(1) << i) printf("--%s ", entries[i].name);
+    if (command->accepts & sk_option_bit(i)) printf("--%s ", entries[i].name);
   }
   printf("--help' ;;\n");
 }

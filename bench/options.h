@@ -73,7 +73,12 @@ enum sk_option {
   SK_OPTION_COUNT
 };
 
-#define SK_ACCEPT(option) (UINT64_C(1) << SK_OPTION_##option)
+/* A set of options: 64 bits are not enough for all. */
+__extension__ typedef unsigned __int128 sk_option_set;
+
+#define SK_ACCEPT(option) ((sk_option_set)1 << SK_OPTION_##option)
+
+static inline sk_option_set sk_option_bit(int option) { return (sk_option_set)1 << option; }
 
 /* MLPerf's: one query after another, or all of them at once. */
 enum sk_scenario { SK_SCENARIO_NONE, SK_SCENARIO_SINGLE_STREAM, SK_SCENARIO_OFFLINE };
@@ -81,7 +86,7 @@ enum sk_scenario { SK_SCENARIO_NONE, SK_SCENARIO_SINGLE_STREAM, SK_SCENARIO_OFFL
 /* What the user asked for. Zero or NULL where nothing was said, except where noted. */
 struct sk_options {
   const char *command;
-  uint64_t given; /* bits of the options that were there */
+  sk_option_set given; /* bits of the options that were there */
 
   const char *model, *weights, *labels, *logits, *output, *filter, *plan, *images;
   size_t batch; /* 1 by default */
@@ -130,11 +135,11 @@ enum { SK_EXAMPLES = 6 };
 
 struct sk_command {
   const char *name;
-  const char *usage;   /* what follows the name */
-  const char *summary; /* one line */
-  const char *details; /* more lines for its help, or NULL */
-  uint64_t accepts;    /* bits of the options it takes */
-  uint64_t requires;   /* bits of those it cannot do without */
+  const char *usage;      /* what follows the name */
+  const char *summary;    /* one line */
+  const char *details;    /* more lines for its help, or NULL */
+  sk_option_set accepts;  /* bits of the options it takes */
+  sk_option_set requires; /* bits of those it cannot do without */
   size_t least_operands, most_operands;
   const char *operand; /* their name in messages */
   struct sk_example examples[SK_EXAMPLES];
@@ -160,10 +165,10 @@ void sk_options_complete(const struct sk_command *command);
 void sk_options_complete_values(void);
 
 /* Tell whether an option was given: sk_options_has(options, SK_ACCEPT(SEED)). */
-bool sk_options_has(const struct sk_options *options, uint64_t bit);
+bool sk_options_has(const struct sk_options *options, sk_option_set bit);
 
 /* Name the first option of a set that was given: "filter"; NULL if none was. */
-const char *sk_options_first(const struct sk_options *options, uint64_t bits);
+const char *sk_options_first(const struct sk_options *options, sk_option_set bits);
 
 /* ---- Errors: one line on stderr, "skiplane <command>: <message>" ---------------------------------------------- */
 
