@@ -243,6 +243,7 @@ check: all $(unit) $(tools)
 check-exhaustive: all $(unit)
 	OMP_WAIT_POLICY=passive SKIPLANE_EXHAUSTIVE=1 $(unit) --filter 'pretrained/*' --timeout 3600
 	OMP_WAIT_POLICY=passive $(BUILD)/skiplane verify --exhaustive
+	+@STRICT=1 $(test_environment) tests/check_compare
 	+@$(test_environment) tests/check_mutants
 
 # Faults planted one at a time, each of which verify must catch.
@@ -308,14 +309,7 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(shared_objects) $(arc
 
 # The corpus in the tree is only read: what the fuzzer finds goes to a folder in $(BUILD).
 fuzz-run: $(fuzz_programs)
-	@passed=0; failed=0; \
-	for target in $(fuzz_programs); do \
-	  name=$${target##*/fuzz_}; found=$(BUILD)/fuzz/$$name; rm -rf $$found; mkdir -p $$found; \
-	  corpus=tests/fuzz/corpus/$$name; [ -d $$corpus ] || corpus=; \
-	  if $$target -runs=$(FUZZ_RUNS) -max_len=65536 -rss_limit_mb=2048 -timeout=25 -artifact_prefix=$$found/ \
-	    $$found $$corpus >$$found.log 2>&1; then echo "fuzz $$name: ok, $(FUZZ_RUNS) runs"; passed=$$((passed + 1)); \
-	  else tail -n 60 $$found.log; echo "fuzz $$name: FAILED; input in $$found"; failed=$$((failed + 1)); fi; \
-	done; echo "$$passed passed, $$failed failed"; [ $$failed = 0 ]
+	@BUILD=$(BUILD) FUZZ_RUNS=$(FUZZ_RUNS) tests/fuzz/run $(fuzz_programs)
 
 # ---- Install ------------------------------------------------------------------------------------------------------
 
@@ -358,7 +352,7 @@ uninstall:
 folders := include kernels kernels/simd dispatch reference resnet bench bench/peers tests tests/fuzz tests/emulation
 c_files := $(wildcard $(addsuffix /*.c,$(folders)) $(addsuffix /*.cc,$(folders)))
 styled  := $(c_files) $(wildcard $(addsuffix /*.h,$(folders)) $(addsuffix /*.def,$(folders)))
-scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* bench/peers/* .ci/run 2>/dev/null)
+scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* tests/fuzz/* bench/peers/* .ci/run 2>/dev/null)
 TIDY    := clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-narrowing-conversions,$\
   -bugprone-macro-parentheses,-bugprone-reserved-identifier,-bugprone-implicit-widening-of-multiplication-result,$\
   -clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling
