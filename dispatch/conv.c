@@ -1,7 +1,6 @@
 /* Convolution plans: checking the shape, choosing the method, and the public calls on plain arrays. */
 #include "dispatch/conv.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
@@ -229,7 +228,7 @@ static sk_status make_plan(sk_conv **out, const sk_conv_shape *shape, const floa
   if (options->threads < 0) {
     return sk_fail(SK_INVALID_ARGUMENT, "convolution: threads is %d, expected 0 or more", options->threads);
   }
-  sk_conv *plan = malloc(sizeof *plan);
+  sk_conv *plan = sk_malloc(sizeof *plan);
   if (!plan) return sk_fail(SK_OUT_OF_MEMORY, "convolution: no memory for a plan");
   *plan = *setting;
   const sk_status status = fill_plan(plan, shape, weights, bias, options);
@@ -260,7 +259,7 @@ void sk_conv_destroy(sk_conv *plan) {
     sk_free(plan->weights);
     sk_free(plan->bias);
   }
-  free(plan);
+  sk_free(plan);
 }
 
 void sk_conv_run_tensor(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,

@@ -1,10 +1,13 @@
 #include "dispatch/memory.h"
 
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "dispatch/size.h"
+#include "dispatch/status.h"
 #include "skiplane.h"
 
 #define HUGE_PAGE ((size_t)2 << 20)
@@ -16,11 +19,95 @@ struct sk_arena_block {
   size_t used, size;
 };
 
+/* ---- The allocator ------------------------------------------------------------------------------------------ */
+
+static void *allocate_by_c_library(void *user, size_t bytes, size_t alignment) {
+  (void)user;
+  if (alignment <= _Alignof(max_align_t)) return malloc(bytes);
+  void *memory = NULL;
+  return posix_memalign(&memory, alignment, bytes) == 0 ? memory : NULL;
+}
+
+static void release_to_c_library(void *user, void *memory) {
+  (void)user;
+  free(memory);
+}
+
+static const sk_allocator c_library = {.allocate = allocate_by_c_library, .release = release_to_c_library};
+
+/* The only mutable state that threads share. NULL until the first allocation or sk_set_allocator, whichever comes
+ * first, and never changed after that: what was allocated one way is released the same way. */
+static _Atomic(const sk_allocator *) chosen;
+
+/* Settle on an allocator unless someone was faster; whose it then is, stays. */
+static bool settle_on(const sk_allocator *wanted) {
+  const sk_allocator *none = NULL;
+  return atomic_compare_exchange_strong(&chosen, &none, wanted);
+}
+
+static const sk_allocator *allocator(void) {
+  const sk_allocator *const settled = atomic_load(&chosen);
+  if (settled) return settled;
+  return settle_on(&c_library) ? &c_library : atomic_load(&chosen);
+}
+
+sk_status sk_set_allocator(const sk_allocator *wanted) {
+  if (!wanted || !wanted->allocate || !wanted->release) {
+    return sk_fail(SK_INVALID_ARGUMENT, "allocator: NULL, or without allocate or release");
+  }
+  if (settle_on(wanted)) return SK_OK;
+  return sk_fail(SK_UNSUPPORTED, "allocator: too late, expected once and before the first allocation");
+}
+
+static void *allocate(size_t bytes, size_t alignment) {
+  if (bytes > PTRDIFF_MAX) return NULL;
+  const sk_allocator *const from = allocator();
+  void *const memory = from->allocate(from->user, sk_size_max(bytes, 1), alignment);
+  if (!memory || (uintptr_t)memory % alignment == 0) return memory;
+  from->release(from->user, memory); /* kernels would fault on it */
+  return NULL;
+}
+
+void sk_free(void *memory) {
+  const sk_allocator *const to = allocator();
+  if (memory) to->release(to->user, memory);
+}
+
+/* ---- Plain blocks ------------------------------------------------------------------------------------------- */
+
+void *sk_malloc(size_t bytes) { return allocate(bytes, _Alignof(max_align_t)); }
+
+void *sk_calloc(size_t count, size_t bytes) {
+  if (allocator() == &c_library) return calloc(sk_size_max(count, 1), bytes); /* fresh pages are zero already */
+  size_t all;
+  void *const memory = sk_size_multiply(count, bytes, &all) ? sk_malloc(all) : NULL;
+  return memory ? memset(memory, 0, all) : NULL;
+}
+
+void *sk_realloc(void *memory, size_t old_bytes, size_t bytes) {
+  if (allocator() == &c_library) return realloc(memory, sk_size_max(bytes, 1));
+  void *const larger = sk_malloc(bytes);
+  if (!larger || !memory) return larger;
+  memcpy(larger, memory, sk_size_min(old_bytes, bytes));
+  sk_free(memory);
+  return larger;
+}
+
+char *sk_strdup(const char *text) {
+  const size_t bytes = strlen(text) + 1;
+  char *const copy = sk_malloc(bytes);
+  return copy ? memcpy(copy, text, bytes) : NULL;
+}
+
+/* ---- Large blocks ------------------------------------------------------------------------------------------- */
+
 /* Ask for huge pages in the whole ones of a range: the rest stays in small ones, so that nothing is wasted. A system
- * that has none to give refuses, and that is all right. */
+ * that has none to give refuses, and that is all right. What pages an allocator of someone else's uses is theirs to
+ * say. */
 static void prefer_huge_pages(void *memory, size_t bytes) {
 #ifdef MADV_HUGEPAGE
-  if (bytes >= HUGE_PAGE) (void)madvise(memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+  if (allocator() != &c_library || bytes < HUGE_PAGE) return;
+  (void)madvise(memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
 #else
   (void)memory;
   (void)bytes;
@@ -31,21 +118,20 @@ void *sk_alloc(size_t bytes) {
   size_t padded;
   if (!sk_size_add(bytes, SK_ALIGNMENT - 1, &padded)) return NULL;
   const size_t rounded = sk_size_max(padded / SK_ALIGNMENT * SK_ALIGNMENT, SK_ALIGNMENT);
-  void *memory = NULL;
-  if (posix_memalign(&memory, rounded >= HUGE_PAGE ? HUGE_PAGE : SK_ALIGNMENT, rounded) != 0) return NULL;
-  prefer_huge_pages(memory, rounded);
+  void *const memory = allocate(rounded, rounded >= HUGE_PAGE ? HUGE_PAGE : SK_ALIGNMENT);
+  if (memory) prefer_huge_pages(memory, rounded);
   return memory;
 }
 
-void sk_free(void *memory) { free(memory); }
+/* ---- Arenas ------------------------------------------------------------------------------------------------- */
 
 static struct sk_arena_block *add_block(struct sk_arena *arena, size_t least) {
-  struct sk_arena_block *block = calloc(1, sizeof *block);
+  struct sk_arena_block *block = sk_calloc(1, sizeof *block);
   if (!block) return NULL;
   block->size = sk_size_max(least, BLOCK_BYTES);
   block->data = sk_alloc(block->size);
   if (!block->data) {
-    free(block);
+    sk_free(block);
     return NULL;
   }
   block->next = arena->blocks;
@@ -74,7 +160,7 @@ void sk_arena_destroy(struct sk_arena *arena) {
     struct sk_arena_block *block = arena->blocks;
     arena->blocks = block->next;
     sk_free(block->data);
-    free(block);
+    sk_free(block);
   }
 }
 

@@ -1,9 +1,24 @@
-/* Memory for what a run streams through: large blocks in huge pages where the system gives them, since a weight that is
- * read once per run costs a page walk every 4 KiB otherwise. */
+/*
+ * Memory. All that dispatch/ and resnet/ allocate comes from here, and so from the allocator that sk_set_allocator
+ * names; sk_free gives any of it back. Nothing else there calls the C library's allocator (tests/check_symbols).
+ *
+ * Arenas are for what a run streams through: large blocks in huge pages where the system gives them, since a weight
+ * that is read once per run costs a page walk every 4 KiB otherwise.
+ */
 #ifndef SK_DISPATCH_MEMORY_H
 #define SK_DISPATCH_MEMORY_H
 
 #include <stddef.h>
+
+/* As malloc and calloc do: aligned for any type, NULL if there is no memory; but never NULL for 0 bytes. */
+void *sk_malloc(size_t bytes);
+void *sk_calloc(size_t count, size_t bytes);
+
+/* Make a block larger; NULL if there is no memory, and the block is then as it was. old_bytes: how many to keep. */
+void *sk_realloc(void *memory, size_t old_bytes, size_t bytes);
+
+/* Copy a text. */
+char *sk_strdup(const char *text);
 
 /* Pieces that live and die together, side by side in few large blocks. Zeroed, it is empty. */
 struct sk_arena {

@@ -95,8 +95,32 @@ SK_API sk_status sk_algorithm_parse(const char *name, sk_algorithm *algorithm);
 
 #define SK_ALIGNMENT 64 /* bytes: of every workspace given to a run */
 
+/* Where the library's memory comes from, in place of the C library's malloc and free. Both functions may be called from
+ * several threads at once, must not call the library, and get `user` as it was given. */
+typedef struct sk_allocator {
+  /* Return `bytes` > 0 bytes at a multiple of `alignment`, a power of two: SK_ALIGNMENT for what a run reads and
+   * writes, 2 MiB from that size on, that of max_align_t for everything else. NULL if there are none; memory that is
+   * not aligned so is released at once and counts as none. */
+  void *(*allocate)(void *user, size_t bytes, size_t alignment);
+
+  /* Take back what allocate returned; never NULL. */
+  void (*release)(void *user, void *memory);
+
+  void *user;
+} sk_allocator;
+
+/* Let an allocator serve every allocation of the library: once in a process, before the first allocation.
+ * The first allocation settles on malloc and free if no allocator was set by then, and what is settled stays. It is the
+ * struct that is kept, not a copy: it must stay as it is until the process ends.
+ * Memory of the libraries beneath is their own where they cannot be told: cJSON, libturbojpeg, the BLAS, OpenMP's
+ * threads, and the buffers of the C library's streams. libspng asks this allocator.
+ * Errors: SK_INVALID_ARGUMENT (NULL), SK_UNSUPPORTED (too late, or a second time). */
+SK_API sk_status sk_set_allocator(const sk_allocator *allocator);
+
 /* Allocate `bytes` bytes, 64-byte aligned; NULL if there are none. Free with sk_free. */
 SK_API void *sk_alloc(size_t bytes);
+
+/* Free memory from sk_alloc; NULL is none. */
 SK_API void sk_free(void *memory);
 
 /* ---- One convolution --------------------------------------------------------------------------------------- */

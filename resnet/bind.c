@@ -1,9 +1,9 @@
 #include "resnet/bind.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "dispatch/memory.h"
 #include "dispatch/status.h"
 #include "resnet/text.h"
 
@@ -149,10 +149,10 @@ static sk_status check_all_used(const struct binding *b) {
 sk_status sk_graph_bind(struct sk_graph *graph, const char *model, const sk_weights *weights) {
   struct binding b = {
       .graph = graph, .model = model, .weights = weights, .source = sk_quote(sk_weights_source(weights))};
-  b.used = calloc(sk_weights_count(weights) + 1, sizeof *b.used);
+  b.used = sk_calloc(sk_weights_count(weights) + 1, sizeof *b.used);
   if (!b.used) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for its tensors", b.source.text);
   sk_status status = bind_nodes(&b);
   if (!status) status = check_all_used(&b);
-  free(b.used);
+  sk_free(b.used);
   return status;
 }

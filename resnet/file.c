@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dispatch/memory.h"
 #include "dispatch/status.h"
 #include "resnet/text.h"
 
@@ -80,7 +82,7 @@ static char *temporary_name(const char *path, unsigned attempt) {
   const char *slash = strrchr(path, '/');
   const size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
   const size_t room = folder + 64;
-  char *name = malloc(room);
+  char *name = sk_malloc(room);
   if (!name) return NULL;
   memcpy(name, path, folder);
   snprintf(name + folder, room - folder, ".skiplane-%ld-%u.tmp", (long)getpid(), attempt);
@@ -96,7 +98,7 @@ static int open_temporary(struct sk_file_writer *writer) {
     const int descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor >= 0) return descriptor;
     const int error = errno;
-    free(writer->temporary);
+    sk_free(writer->temporary);
     writer->temporary = NULL;
     errno = error;
     if (error != EEXIST) return -1;
@@ -111,10 +113,11 @@ static int open_target(struct sk_file_writer *writer) {
   if (!exists && errno != ENOENT) return -1;
   if (names_descriptor(writer->path) || (exists && !S_ISREG(status.st_mode))) return open_direct(writer->path);
   if (exists) {
-    char *resolved = realpath(writer->path, NULL);
-    if (!resolved) return -1;
-    free(writer->path);
-    writer->path = resolved;
+    char resolved[PATH_MAX];
+    char *const path = realpath(writer->path, resolved) ? sk_strdup(resolved) : NULL;
+    if (!path) return -1;
+    sk_free(writer->path);
+    writer->path = path;
   }
   const int descriptor = open_temporary(writer);
   if (descriptor >= 0 && exists) (void)fchmod(descriptor, status.st_mode & 07777);
@@ -122,13 +125,13 @@ static int open_target(struct sk_file_writer *writer) {
 }
 
 static void release(struct sk_file_writer *writer) {
-  free(writer->temporary);
-  free(writer->path);
+  sk_free(writer->temporary);
+  sk_free(writer->path);
   *writer = (struct sk_file_writer){0};
 }
 
 sk_status sk_file_writer_open(struct sk_file_writer *writer, const char *path) {
-  *writer = (struct sk_file_writer){.path = strdup(path)};
+  *writer = (struct sk_file_writer){.path = sk_strdup(path)};
   if (!writer->path) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for the name of a file to write");
   const int descriptor = open_target(writer);
   if (descriptor >= 0) writer->stream = fdopen(descriptor, "wb");

@@ -1,8 +1,8 @@
 #include "resnet/fuse.h"
 
 #include <math.h>
-#include <stdlib.h>
 
+#include "dispatch/memory.h"
 #include "dispatch/status.h"
 
 /* ---- Steps -------------------------------------------------------------------------------------------------- */
@@ -113,20 +113,20 @@ static void schedule_nodes(struct fusion *f) {
 sk_status sk_schedule_make(struct sk_schedule *schedule, const struct sk_graph *graph, const bool *tapped) {
   *schedule = (struct sk_schedule){.nodes = graph->count};
   struct fusion f = {.graph = graph, .tapped = tapped, .schedule = schedule};
-  schedule->steps = calloc(graph->count + 1, sizeof *schedule->steps);
-  schedule->value = calloc(graph->count + 1, sizeof *schedule->value);
-  f.readers = calloc(graph->count + 1, sizeof *f.readers);
-  f.made_by = calloc(graph->count + 1, sizeof *f.made_by);
+  schedule->steps = sk_calloc(graph->count + 1, sizeof *schedule->steps);
+  schedule->value = sk_calloc(graph->count + 1, sizeof *schedule->value);
+  f.readers = sk_calloc(graph->count + 1, sizeof *f.readers);
+  f.made_by = sk_calloc(graph->count + 1, sizeof *f.made_by);
   const bool is_ready = schedule->steps && schedule->value && f.readers && f.made_by;
   if (is_ready) schedule_nodes(&f);
-  free(f.readers);
-  free(f.made_by);
+  sk_free(f.readers);
+  sk_free(f.made_by);
   return is_ready ? SK_OK : sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu layers", graph->count);
 }
 
 void sk_schedule_destroy(struct sk_schedule *schedule) {
-  free(schedule->steps);
-  free(schedule->value);
+  sk_free(schedule->steps);
+  sk_free(schedule->value);
   *schedule = (struct sk_schedule){0};
 }
 

@@ -1,8 +1,8 @@
 #include "resnet/graph.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "dispatch/memory.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "resnet/suggest.h"
@@ -159,17 +159,11 @@ static sk_status infer(const struct sk_graph *graph, struct sk_node *node) {
 
 /* ---- Building ----------------------------------------------------------------------------------------------- */
 
-static char *copy_text(const char *text) {
-  const size_t bytes = strlen(text) + 1;
-  char *copy = malloc(bytes);
-  return copy ? memcpy(copy, text, bytes) : NULL;
-}
-
 /* Return an array with room for one more item, NULL if there is no memory (the array is then as it was). */
 static void *reserve_one(void *items, size_t count, size_t *capacity, size_t item_bytes) {
   if (count < *capacity) return items;
   const size_t larger = *capacity ? 2 * *capacity : 64;
-  void *grown = realloc(items, larger * item_bytes);
+  void *grown = sk_realloc(items, count * item_bytes, larger * item_bytes);
   if (grown) *capacity = larger;
   return grown;
 }
@@ -181,7 +175,7 @@ static sk_status out_of_memory(const char *name) {
 static sk_status append_node(struct sk_graph *graph, const struct sk_node *node) {
   struct sk_node *nodes = reserve_one(graph->nodes, graph->count, &graph->capacity, sizeof *nodes);
   if (nodes) graph->nodes = nodes;
-  char *const name = nodes ? copy_text(node->name) : NULL;
+  char *const name = nodes ? sk_strdup(node->name) : NULL;
   if (!name) return out_of_memory(node->name);
   nodes[graph->count] = *node;
   nodes[graph->count].name = name;
@@ -200,7 +194,7 @@ size_t sk_graph_add(struct sk_graph *graph, const struct sk_node *node) {
 static sk_status append_alias(struct sk_graph *graph, const char *name, size_t node) {
   struct sk_alias *aliases = reserve_one(graph->aliases, graph->alias_count, &graph->alias_capacity, sizeof *aliases);
   if (aliases) graph->aliases = aliases;
-  char *const copy = aliases ? copy_text(name) : NULL;
+  char *const copy = aliases ? sk_strdup(name) : NULL;
   if (!copy) return out_of_memory(name);
   aliases[graph->alias_count++] = (struct sk_alias){.name = copy, .node = node};
   return SK_OK;
@@ -211,10 +205,10 @@ void sk_graph_alias(struct sk_graph *graph, const char *name, size_t node) {
 }
 
 void sk_graph_destroy(struct sk_graph *graph) {
-  for (size_t i = 0; i < graph->count; i++) free((void *)(uintptr_t)graph->nodes[i].name);
-  for (size_t i = 0; i < graph->alias_count; i++) free((void *)(uintptr_t)graph->aliases[i].name);
-  free(graph->nodes);
-  free(graph->aliases);
+  for (size_t i = 0; i < graph->count; i++) sk_free((void *)(uintptr_t)graph->nodes[i].name);
+  for (size_t i = 0; i < graph->alias_count; i++) sk_free((void *)(uintptr_t)graph->aliases[i].name);
+  sk_free(graph->nodes);
+  sk_free(graph->aliases);
   *graph = (struct sk_graph){0};
 }
 

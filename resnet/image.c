@@ -1,8 +1,8 @@
 #include "resnet/image.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "dispatch/memory.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "resnet/file.h"
@@ -17,13 +17,12 @@ sk_status sk_image_allocate(sk_image *image, const struct sk_image_file *file, s
     return sk_fail(SK_UNSUPPORTED, "%s: image of %zu x %zu pixels, expected at most %zu in all",
                    sk_quote(file->name).text, width, height, file->max_pixels);
   }
-  uint8_t *memory = malloc(3 * pixels);
+  uint8_t *memory = sk_malloc(3 * pixels);
   if (!memory) {
     return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for %zu x %zu pixels", sk_quote(file->name).text, width,
                    height);
   }
   *image = (sk_image){height, width, memory};
-  /* cppcheck-suppress memleak ; the image owns it now */
   return SK_OK;
 }
 
@@ -59,6 +58,6 @@ sk_status sk_image_open(sk_image *image, const char *path) {
 
 void sk_image_close(sk_image *image) {
   if (!image) return;
-  free(image->pixels);
+  sk_free(image->pixels);
   *image = (sk_image){0};
 }

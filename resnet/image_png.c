@@ -6,12 +6,51 @@
 
 #if SK_HAVE_SPNG
 #include <spng.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "dispatch/memory.h"
+#include "dispatch/size.h"
 
 enum { CHUNK_LIMIT = 64 << 20 }; /* bytes of one chunk, and of all that libspng keeps */
 
 static sk_status fail_png(const struct sk_image_file *file, int error) {
   if (error == SPNG_EMEM) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory to decode", sk_quote(file->name).text);
   return sk_fail(SK_BAD_FORMAT, "%s: corrupt or truncated PNG: %s", sk_quote(file->name).text, spng_strerror(error));
+}
+
+/* What libspng allocates and resizes comes from the allocator of the library, too. It resizes without telling the old
+ * size, so each block begins with its own. */
+union block_head {
+  size_t bytes;
+  max_align_t alignment;
+};
+
+static void *allocate_block(size_t bytes) {
+  size_t all;
+  if (!sk_size_add(bytes, sizeof(union block_head), &all)) return NULL;
+  union block_head *const head = sk_malloc(all);
+  if (!head) return NULL;
+  head->bytes = bytes;
+  return head + 1;
+}
+
+static void *allocate_zeroed_block(size_t count, size_t size) {
+  size_t bytes;
+  void *const block = sk_size_multiply(count, size, &bytes) ? allocate_block(bytes) : NULL;
+  return block ? memset(block, 0, bytes) : NULL;
+}
+
+static void free_block(void *block) {
+  if (block) sk_free((union block_head *)block - 1);
+}
+
+static void *resize_block(void *block, size_t bytes) {
+  void *const larger = allocate_block(bytes);
+  if (!block || !larger) return larger;
+  memcpy(larger, block, sk_size_min(((union block_head *)block - 1)->bytes, bytes));
+  free_block(block);
+  return larger;
 }
 
 /* Give the decoder its input and strictness: a wrong checksum is an error in any chunk. */
@@ -37,7 +76,11 @@ static sk_status decode(spng_ctx *decoder, sk_image *image, const struct sk_imag
 }
 
 sk_status sk_image_decode_png(sk_image *image, const struct sk_image_file *file) {
-  spng_ctx *decoder = spng_ctx_new(0);
+  struct spng_alloc blocks = {.malloc_fn = allocate_block,
+                              .realloc_fn = resize_block,
+                              .calloc_fn = allocate_zeroed_block,
+                              .free_fn = free_block};
+  spng_ctx *decoder = spng_ctx_new2(&blocks, 0);
   if (!decoder) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for a decoder", sk_quote(file->name).text);
   const sk_status status = decode(decoder, image, file);
   spng_ctx_free(decoder);

@@ -5,8 +5,8 @@
  * normalised to sum 1 and rounded to 22 fractional bits. Rows first, rounded to bytes, then columns.
  * Only a window of the output is computed, and of the rows between only those that the window's columns read. */
 #include <math.h>
-#include <stdlib.h>
 
+#include "dispatch/memory.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "resnet/image.h"
@@ -59,17 +59,17 @@ static void fill_output(struct axis *axis, size_t index, size_t output, size_t i
 }
 
 static void free_axis(struct axis *axis) {
-  free(axis->first);
-  free(axis->taps);
-  free(axis->weight);
+  sk_free(axis->first);
+  sk_free(axis->taps);
+  sk_free(axis->weight);
 }
 
 static bool allocate_axis(struct axis *axis) {
   size_t weights;
   if (!sk_size_multiply(axis->count, axis->capacity, &weights)) return false;
-  axis->first = calloc(axis->count, sizeof *axis->first);
-  axis->taps = calloc(axis->count, sizeof *axis->taps);
-  axis->weight = calloc(weights, sizeof *axis->weight);
+  axis->first = sk_calloc(axis->count, sizeof *axis->first);
+  axis->taps = sk_calloc(axis->count, sizeof *axis->taps);
+  axis->weight = sk_calloc(weights, sizeof *axis->weight);
   return axis->first && axis->taps && axis->weight;
 }
 
@@ -78,10 +78,10 @@ static bool make_axis(struct axis *axis, size_t in, size_t out, size_t start, si
   const double scale = (double)in / (double)out;
   const size_t capacity = (size_t)ceil(scale < 1.0 ? 1.0 : scale) * 2 + 1;
   *axis = (struct axis){.count = count, .capacity = capacity};
-  double *exact = calloc(capacity, sizeof *exact);
+  double *exact = sk_calloc(capacity, sizeof *exact);
   const bool made = allocate_axis(axis) && exact;
   for (size_t i = 0; i < count && made; i++) fill_output(axis, i, start + i, in, scale, exact);
-  free(exact);
+  sk_free(exact);
   return made;
 }
 
@@ -122,13 +122,13 @@ static bool run_passes(const sk_image *image, const struct axis *across, const s
   const size_t pitch = across->count * CHANNELS;
   size_t bytes;
   if (!sk_size_multiply(last - first, pitch, &bytes)) return false;
-  uint8_t *rows = malloc(bytes);
+  uint8_t *rows = sk_malloc(bytes);
   if (!rows) return false;
   for (size_t y = first; y < last; y++) {
     resize_row(across, image->pixels + y * image->width * CHANNELS, rows + (y - first) * pitch);
   }
   resize_columns(down, rows, first, pitch, out);
-  free(rows);
+  sk_free(rows);
   return true;
 }
 
@@ -170,12 +170,12 @@ sk_status sk_image_resize(const sk_image *image, size_t height, size_t width, sk
   *resized = (sk_image){0};
   sk_status status = check_sizes(image, height, width);
   if (status) return status;
-  uint8_t *pixels = malloc(height * width * CHANNELS);
+  uint8_t *pixels = sk_malloc(height * width * CHANNELS);
   if (!pixels) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu x %zu pixels", width, height);
   const struct window whole = {height, width, 0, 0, height, width};
   status = resize_window(image, &whole, pixels);
   if (status) {
-    free(pixels);
+    sk_free(pixels);
   } else {
     *resized = (sk_image){height, width, pixels};
   }
@@ -249,10 +249,10 @@ sk_status sk_image_prepare(const sk_image *image, size_t resize, size_t height, 
   full_size(image, resize, height, width, &window);
   crop_axis(window.full_height, height, &window.top, &window.height, &frame.padding_top);
   crop_axis(window.full_width, width, &window.left, &window.width, &frame.padding_left);
-  uint8_t *pixels = malloc(window.height * window.width * CHANNELS);
+  uint8_t *pixels = sk_malloc(window.height * window.width * CHANNELS);
   if (!pixels) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu x %zu pixels", window.width, window.height);
   status = resize_window(image, &window, pixels);
   if (!status) write_planes(pixels, &window, &n, &frame, out);
-  free(pixels);
+  sk_free(pixels);
   return status;
 }

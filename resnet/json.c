@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dispatch/memory.h"
 #include "dispatch/status.h"
 #include "resnet/text.h"
 
@@ -174,7 +175,7 @@ static size_t collect_keys(const cJSON *object, const char **keys) {
 static sk_status check_keys_of(const cJSON *object, const char *source) {
   const size_t count = collect_keys(object, NULL);
   if (count < 2) return SK_OK;
-  const char **keys = malloc(count * sizeof *keys);
+  const char **keys = sk_malloc(count * sizeof *keys);
   if (!keys) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for %zu keys", sk_quote(source).text, count);
   collect_keys(object, keys);
   qsort(keys, count, sizeof *keys, compare_strings);
@@ -185,7 +186,7 @@ static sk_status check_keys_of(const cJSON *object, const char *source) {
                      sk_quote(keys[i]).text, object->string ? "\"" : "an object",
                      object->string ? sk_quote(object->string).text : "", object->string ? "\"" : "");
   }
-  free(keys);
+  sk_free(keys);
   return status;
 }
 
@@ -211,14 +212,14 @@ static sk_status check_values(const cJSON *value, const char *source) {  // NOLI
 
 /* cJSON 1.7.15 can look one byte past its buffer, so it gets a copy that ends in NUL. */
 static sk_status parse_copy(cJSON **tree, size_t *end, const char *source, const char *text, size_t length) {
-  char *copy = malloc(length + 1);
+  char *copy = sk_malloc(length + 1);
   if (!copy) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for %zu bytes", sk_quote(source).text, length);
   memcpy(copy, text, length);
   copy[length] = '\0';
   const char *stop = copy;
   *tree = cJSON_ParseWithLengthOpts(copy, length + 1, &stop, false);
   *end = (size_t)(stop - copy);
-  free(copy);
+  sk_free(copy);
   if (*tree) return SK_OK;
   return sk_fail(SK_BAD_FORMAT, "%s: JSON byte %zu: not valid JSON", sk_quote(source).text, *end);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "dispatch/conv.h"
+#include "dispatch/memory.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 
@@ -59,8 +60,8 @@ static void place_in_order(struct sk_buffer *const *order, struct sk_buffer **pl
 sk_status sk_buffers_place(struct sk_buffer *buffers, size_t count, size_t *total) {
   /* No offset exceeds the sum of all sizes, so no later sum can overflow. */
   if (!sum_bytes(buffers, count, total)) return sk_fail(SK_INVALID_ARGUMENT, "workspace: its size overflows");
-  struct sk_buffer **const order = calloc(count + 1, sizeof(struct sk_buffer *));
-  struct sk_buffer **const placed = calloc(count + 1, sizeof(struct sk_buffer *));
+  struct sk_buffer **const order = sk_calloc(count + 1, sizeof(struct sk_buffer *));
+  struct sk_buffer **const placed = sk_calloc(count + 1, sizeof(struct sk_buffer *));
   if (order && placed) {
     for (size_t i = 0; i < count; i++) order[i] = &buffers[i];
     /* Pointers are what is sorted. NOLINTNEXTLINE(bugprone-sizeof-expression) */
@@ -68,8 +69,8 @@ sk_status sk_buffers_place(struct sk_buffer *buffers, size_t count, size_t *tota
     place_in_order(order, placed, count, total);
   }
   const bool is_placed = order && placed;
-  free(order);
-  free(placed);
+  sk_free(order);
+  sk_free(placed);
   return is_placed ? SK_OK : sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu buffers", count);
 }
 
@@ -221,10 +222,10 @@ static sk_status make(const struct planner *p, bool planar_input) {
   find_lifetimes(p);
   find_room(p);
   assign_buffers(p);
-  size_t *const halos = calloc(p->plan->buffer_count + 1, sizeof *halos);
+  size_t *const halos = sk_calloc(p->plan->buffer_count + 1, sizeof *halos);
   if (!halos) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for a memory plan");
   share_halos(p, halos);
-  free(halos);
+  sk_free(halos);
   const sk_status status = size_buffers(p);
   return status ? status : sk_buffers_place(p->plan->buffers, p->plan->buffer_count, &p->plan->bytes);
 }
@@ -233,8 +234,8 @@ sk_status sk_memory_plan_make(struct sk_memory_plan *plan, const struct sk_graph
                               const struct sk_schedule *schedule, const struct sk_segments *segments,
                               const bool *tapped, size_t batch, bool planar_input) {
   *plan = (struct sk_memory_plan){0};
-  plan->values = calloc(graph->count + 1, sizeof *plan->values);
-  plan->buffers = calloc(graph->count + 1, sizeof *plan->buffers);
+  plan->values = sk_calloc(graph->count + 1, sizeof *plan->values);
+  plan->buffers = sk_calloc(graph->count + 1, sizeof *plan->buffers);
   if (!plan->values || !plan->buffers) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for a memory plan");
   const struct planner planner = {
       .plan = plan, .graph = graph, .schedule = schedule, .segments = segments, .tapped = tapped, .batch = batch};
@@ -242,8 +243,8 @@ sk_status sk_memory_plan_make(struct sk_memory_plan *plan, const struct sk_graph
 }
 
 void sk_memory_plan_destroy(struct sk_memory_plan *plan) {
-  free(plan->values);
-  free(plan->buffers);
+  sk_free(plan->values);
+  sk_free(plan->buffers);
   *plan = (struct sk_memory_plan){0};
 }
 

@@ -1,10 +1,10 @@
 /* Planned networks: a schedule with its packed weights and its memory, run without allocating. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "dispatch/conv.h"
 #include "dispatch/cpu.h"
 #include "dispatch/isa.h"
+#include "dispatch/memory.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "resnet/memory_plan.h"
@@ -60,8 +60,8 @@ static sk_status find_tap(sk_net *net, const char *model, const char *name, size
 
 static sk_status find_taps(sk_net *net, const char *model, const sk_net_options *options) {
   if (options->tap_count > 0 && !options->taps) return sk_fail(SK_INVALID_ARGUMENT, "taps: NULL");
-  net->tapped = calloc(net->graph.count, sizeof *net->tapped);
-  net->taps = calloc(sk_size_max(options->tap_count, 1), sizeof *net->taps);
+  net->tapped = sk_calloc(net->graph.count, sizeof *net->tapped);
+  net->taps = sk_calloc(sk_size_max(options->tap_count, 1), sizeof *net->taps);
   if (!net->tapped || !net->taps) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu taps", options->tap_count);
   for (size_t i = 0; i < options->tap_count; i++) {
     const sk_status status = find_tap(net, model, options->taps[i], &net->taps[i]);
@@ -134,8 +134,8 @@ static bool input_is_planar(const sk_net *net) {
 /* Read a node's weights and bias (zeros if it has none), in plain order. Free both, whatever the outcome. */
 static sk_status read_weights(const sk_net *net, size_t node, float **weights, float **bias) {
   const struct sk_node *const n = &net->graph.nodes[node];
-  *weights = calloc(n->parameters[SK_PARAMETER_WEIGHT]->elements, sizeof **weights);
-  *bias = calloc(n->channels, sizeof **bias);
+  *weights = sk_calloc(n->parameters[SK_PARAMETER_WEIGHT]->elements, sizeof **weights);
+  *bias = sk_calloc(n->channels, sizeof **bias);
   if (!*weights || !*bias) return sk_fail(SK_OUT_OF_MEMORY, "layer \"%s\": out of memory for its weights", n->name);
   sk_weight_tensor_read(n->parameters[SK_PARAMETER_WEIGHT], *weights);
   if (n->bias) sk_weight_tensor_read(n->parameters[SK_PARAMETER_BIAS], *bias);
@@ -183,8 +183,8 @@ static sk_status plan_weights(sk_net *net, size_t i) {
     const bool is_conv = net->schedule.steps[i].op == SK_NODE_CONV;
     status = is_conv ? plan_conv(net, i, weights, bias) : plan_dense(net, i, weights, bias);
   }
-  free(weights);
-  free(bias);
+  sk_free(weights);
+  sk_free(bias);
   return status;
 }
 
@@ -230,7 +230,7 @@ static sk_status plan_layers(sk_net *net) {
 static sk_status make_schedule(sk_net *net, const char *model, const sk_net_options *options) {
   const sk_status status = sk_schedule_make(&net->schedule, &net->graph, net->tapped);
   if (status) return status;
-  net->layers = calloc(net->schedule.count + 1, sizeof *net->layers);
+  net->layers = sk_calloc(net->schedule.count + 1, sizeof *net->layers);
   if (!net->layers) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu layers", net->schedule.count);
   return options->plan ? take_planned(net, model, options) : choose_algorithms(net, options->algorithm);
 }
@@ -252,7 +252,7 @@ static sk_status plan_net(sk_net *net, const char *model, const sk_net_options *
 sk_status sk_net_create_from_graph(sk_net **net, const char *model, struct sk_graph *graph,
                                    const sk_net_options *options) {
   sk_status status = SK_OK;
-  *net = calloc(1, sizeof **net);
+  *net = sk_calloc(1, sizeof **net);
   if (*net) {
     (*net)->graph = *graph;
     *graph = (struct sk_graph){0};
@@ -287,14 +287,14 @@ void sk_net_destroy(sk_net *net) {
     sk_free(net->layers[i].scale);
   }
   sk_arena_destroy(&net->arena);
-  free(net->layers);
-  free(net->taps);
-  free(net->tapped);
+  sk_free(net->layers);
+  sk_free(net->taps);
+  sk_free(net->tapped);
   sk_memory_plan_destroy(&net->memory);
   sk_segments_destroy(&net->segments);
   sk_schedule_destroy(&net->schedule);
   sk_graph_destroy(&net->graph);
-  free(net);
+  sk_free(net);
 }
 
 /* ---- Describing --------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dispatch/conv.h"
+#include "dispatch/memory.h"
 #include "dispatch/status.h"
 #include "resnet/file.h"
 #include "resnet/json.h"
@@ -144,7 +145,7 @@ static sk_status read_layers(const struct place *place, struct sk_plan *plan) {
   size_t count = 0;
   if (!cJSON_IsArray(list)) return fail_field(place, "layers", "a list");
   cJSON_ArrayForEach(item, list) count++;
-  plan->layers = calloc(count + 1, sizeof *plan->layers);
+  plan->layers = sk_calloc(count + 1, sizeof *plan->layers);
   if (!plan->layers) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for %zu layers", place->source, count);
   cJSON_ArrayForEach(item, list) {
     struct place inside = {.source = place->source, .object = item};
@@ -219,9 +220,9 @@ static sk_status parse(struct sk_plan *plan, const char *text, size_t length) {
 }
 
 sk_status sk_plan_parse(sk_plan **plan, const char *source, const char *text, size_t length) {
-  struct sk_plan *const made = calloc(1, sizeof *made);
+  struct sk_plan *const made = sk_calloc(1, sizeof *made);
   *plan = NULL;
-  if (made) made->source = strdup(source);
+  if (made) made->source = sk_strdup(source);
   const sk_status status =
       made && made->source ? parse(made, text, length) : sk_fail(SK_OUT_OF_MEMORY, "out of memory for a plan");
   if (status) {
@@ -245,9 +246,9 @@ sk_status sk_plan_open(sk_plan **plan, const char *path) {
 void sk_plan_close(sk_plan *plan) {
   if (!plan) return;
   cJSON_Delete(plan->document);
-  free(plan->layers);
-  free(plan->source);
-  free(plan);
+  sk_free(plan->layers);
+  sk_free(plan->source);
+  sk_free(plan);
 }
 
 void sk_plan_describe(const sk_plan *plan, sk_plan_info *info) { *info = plan->info; }

@@ -14,8 +14,8 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "dispatch/memory.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "resnet/network.h"
@@ -270,10 +270,10 @@ static sk_status draw(const struct sk_graph *graph, sk_weights *weights, uint64_
   struct generator g = {.graph = graph, .weights = weights, .seed = seed};
   size_t channels = 0;
   for (size_t i = 0; i < graph->count; i++) channels += graph->nodes[i].channels;
-  g.first = calloc(graph->count + 1, sizeof *g.first);
-  g.moments = calloc(channels + 1, sizeof *g.moments);
-  g.ends_branch = calloc(graph->count + 1, sizeof *g.ends_branch);
-  g.positive = calloc(graph->count + 1, sizeof *g.positive);
+  g.first = sk_calloc(graph->count + 1, sizeof *g.first);
+  g.moments = sk_calloc(channels + 1, sizeof *g.moments);
+  g.ends_branch = sk_calloc(graph->count + 1, sizeof *g.ends_branch);
+  g.positive = sk_calloc(graph->count + 1, sizeof *g.positive);
   sk_status status = SK_OK;
   if (g.first && g.moments && g.ends_branch && g.positive) {
     for (size_t i = 1; i < graph->count; i++) g.first[i] = g.first[i - 1] + graph->nodes[i - 1].channels;
@@ -281,10 +281,10 @@ static sk_status draw(const struct sk_graph *graph, sk_weights *weights, uint64_
   } else {
     status = sk_fail(SK_OUT_OF_MEMORY, "out of memory for seeded weights");
   }
-  free(g.first);
-  free(g.moments);
-  free(g.ends_branch);
-  free(g.positive);
+  sk_free(g.first);
+  sk_free(g.moments);
+  sk_free(g.ends_branch);
+  sk_free(g.positive);
   return status;
 }
 

@@ -4,11 +4,10 @@
  *    "fc.bias": {"dtype": "F32", "shape": [1000], "data_offsets": [0, 4000]}}
  *
  * Offsets count from the end of the header. Source: https://github.com/huggingface/safetensors, "Format". */
-#define _XOPEN_SOURCE 700 /* strdup */
-
 #include <stdlib.h>
 #include <string.h>
 
+#include "dispatch/memory.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "resnet/json.h"
@@ -143,7 +142,7 @@ static sk_status read_tensor(const struct reader *reader, const cJSON *entry, st
   tensor->bytes = end - begin;
   status = check_bytes(reader, tensor, entry->string, dtype->bytes);
   if (status) return status;
-  tensor->name = strdup(entry->string);
+  tensor->name = sk_strdup(entry->string);
   return tensor->name ? SK_OK : sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for a name", reader->file.text);
 }
 

@@ -1,7 +1,6 @@
 #include "resnet/segments.h"
 
-#include <stdlib.h>
-
+#include "dispatch/memory.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 
@@ -56,7 +55,7 @@ static void join(struct sk_segments *segments) {
 
 sk_status sk_segments_make(struct sk_segments *segments, const struct sk_graph *graph,
                            const struct sk_schedule *schedule, size_t batch, size_t cache_bytes) {
-  *segments = (struct sk_segments){.segments = calloc(schedule->count + 1, sizeof *segments->segments)};
+  *segments = (struct sk_segments){.segments = sk_calloc(schedule->count + 1, sizeof *segments->segments)};
   if (!segments->segments) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu segments", schedule->count);
   divide_by_resolution(segments, graph, schedule, batch, cache_bytes);
   join(segments);
@@ -64,7 +63,7 @@ sk_status sk_segments_make(struct sk_segments *segments, const struct sk_graph *
 }
 
 void sk_segments_destroy(struct sk_segments *segments) {
-  free(segments->segments);
+  sk_free(segments->segments);
   *segments = (struct sk_segments){0};
 }
 

@@ -1,12 +1,12 @@
-#define _DEFAULT_SOURCE /* strdup, madvise */
+#define _DEFAULT_SOURCE /* madvise */
 
 #include "resnet/weights.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "dispatch/memory.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "resnet/text.h"
@@ -17,11 +17,11 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensor data is read a
 
 sk_status sk_weights_allocate(sk_weights **weights, const char *source, size_t capacity) {
   *weights = NULL;
-  sk_weights *set = calloc(1, sizeof *set);
+  sk_weights *set = sk_calloc(1, sizeof *set);
   if (set) {
     set->capacity = sk_size_max(capacity, 16);
-    set->source = strdup(source);
-    set->tensors = calloc(set->capacity, sizeof *set->tensors);
+    set->source = sk_strdup(source);
+    set->tensors = sk_calloc(set->capacity, sizeof *set->tensors);
   }
   if (!set || !set->source || !set->tensors) {
     sk_weights_close(set);
@@ -40,13 +40,13 @@ sk_status sk_weights_new(sk_weights **weights) {
 void sk_weights_close(sk_weights *weights) {
   if (!weights) return;
   for (size_t i = 0; i < weights->count; i++) {
-    free((void *)weights->tensors[i].name);
-    if (weights->owns_data) free((void *)weights->tensors[i].data);
+    sk_free((void *)weights->tensors[i].name);
+    if (weights->owns_data) sk_free((void *)weights->tensors[i].data);
   }
   sk_file_map_close(&weights->map);
-  free(weights->tensors);
-  free(weights->source);
-  free(weights);
+  sk_free(weights->tensors);
+  sk_free(weights->source);
+  sk_free(weights);
 }
 
 const char *sk_weights_source(const sk_weights *weights) { return weights->source; }
@@ -121,7 +121,8 @@ static bool set_shape(struct sk_weight_tensor *tensor, size_t rank, const size_t
 static sk_status reserve_one(sk_weights *weights) {
   if (weights->count < weights->capacity) return SK_OK;
   const size_t capacity = 2 * weights->capacity + 1;
-  struct sk_weight_tensor *tensors = realloc(weights->tensors, capacity * sizeof *tensors);
+  struct sk_weight_tensor *tensors =
+      sk_realloc(weights->tensors, weights->count * sizeof *tensors, capacity * sizeof *tensors);
   if (!tensors) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu tensors", capacity);
   weights->tensors = tensors;
   weights->capacity = capacity;
@@ -145,11 +146,11 @@ sk_status sk_weights_add(sk_weights *weights, const char *name, size_t rank, con
   if (!set_shape(&tensor, rank, shape)) {
     return sk_fail(SK_INVALID_ARGUMENT, "tensor \"%s\": the product of its shape overflows", sk_quote(name).text);
   }
-  tensor.name = strdup(name);
-  *data = calloc(sk_size_max(tensor.elements, 1), sizeof **data);
+  tensor.name = sk_strdup(name);
+  *data = sk_calloc(sk_size_max(tensor.elements, 1), sizeof **data);
   if (!tensor.name || !*data) {
-    free((void *)tensor.name);
-    free(*data);
+    sk_free((void *)tensor.name);
+    sk_free(*data);
     *data = NULL;
     return sk_fail(SK_OUT_OF_MEMORY, "tensor \"%s\": out of memory for %zu bytes", sk_quote(name).text, tensor.bytes);
   }

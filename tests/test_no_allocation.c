@@ -5,10 +5,20 @@
 #include <stdlib.h>
 
 #include "skiplane.h"
+#include "tests/allocation_watch.h"
 #include "tests/sanitized.h"
 
 #if !SK_SANITIZED
 static atomic_size_t allocations;
+static _Atomic(sk_allocation_watch *) watching;
+
+void sk_watch_allocations(sk_allocation_watch *watch) { atomic_store(&watching, watch); }
+
+static void note(const void *caller) {
+  sk_allocation_watch *const watch = atomic_load(&watching);
+  atomic_fetch_add(&allocations, 1);
+  if (watch) watch(caller);
+}
 
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
@@ -16,27 +26,27 @@ void *__libc_realloc(void *memory, size_t bytes);
 void *__libc_memalign(size_t alignment, size_t bytes);
 
 void *malloc(size_t bytes) {
-  atomic_fetch_add(&allocations, 1);
+  note(__builtin_return_address(0));
   return __libc_malloc(bytes);
 }
 
 void *calloc(size_t count, size_t bytes) {
-  atomic_fetch_add(&allocations, 1);
+  note(__builtin_return_address(0));
   return __libc_calloc(count, bytes);
 }
 
 void *realloc(void *memory, size_t bytes) {
-  atomic_fetch_add(&allocations, 1);
+  note(__builtin_return_address(0));
   return __libc_realloc(memory, bytes);
 }
 
 void *aligned_alloc(size_t alignment, size_t bytes) {
-  atomic_fetch_add(&allocations, 1);
+  note(__builtin_return_address(0));
   return __libc_memalign(alignment, bytes);
 }
 
 int posix_memalign(void **memory, size_t alignment, size_t bytes) {
-  atomic_fetch_add(&allocations, 1);
+  note(__builtin_return_address(0));
   *memory = __libc_memalign(alignment, bytes);
   return *memory ? 0 : ENOMEM;
 }
