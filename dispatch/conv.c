@@ -6,6 +6,7 @@
 #include "config.h"
 #include "dispatch/conv_internal.h"
 #include "dispatch/isa.h"
+#include "dispatch/options.h"
 #include "dispatch/status.h"
 
 static const char *const algorithm_names[SK_ALGORITHM_COUNT] = {"auto",      "direct",    "winograd2",
@@ -225,13 +226,13 @@ static sk_status make_plan(sk_conv **out, const sk_conv_shape *shape, const floa
   static const sk_conv_options defaults = {0};
   if (!out || !shape || !weights) return sk_fail(SK_INVALID_ARGUMENT, "convolution: NULL plan, shape or weights");
   if (!options) options = &defaults;
-  if (options->threads < 0) {
-    return sk_fail(SK_INVALID_ARGUMENT, "convolution: threads is %d, expected 0 or more", options->threads);
-  }
+  sk_status status = sk_check_threads("convolution", options->threads);
+  if (!status) status = sk_check_reserved("convolution", options->reserved, sizeof options->reserved);
+  if (status) return status;
   sk_conv *plan = sk_malloc(sizeof *plan);
   if (!plan) return sk_fail(SK_OUT_OF_MEMORY, "convolution: no memory for a plan");
   *plan = *setting;
-  const sk_status status = fill_plan(plan, shape, weights, bias, options);
+  status = fill_plan(plan, shape, weights, bias, options);
   if (status) {
     sk_conv_destroy(plan);
     return status;

@@ -5,6 +5,9 @@
  *   Arrays      float32, row-major, written as name[dim][dim]; plain NCHW activations and OIHW weights.
  *   Sizes       size_t, counted in elements unless the name ends in _bytes.
  *   Errors      functions return sk_status; sk_error_message() tells what went wrong, per thread.
+ *   Structs     are zero-initialised before fields are set. Fields come to options and infos in later versions in the
+ *               place of `reserved`, so that neither size nor layout changes; of options those have to be zero, and a
+ *               library refuses what it does not know. Shapes stay as they are.
  *   Threads     every function may be called from several threads at once. A plan (sk_conv, sk_net) is
  *               immutable after creation: threads share it, each run with a workspace of its own.
  *   Results     for one algorithm per layer the bits of a result depend on the inputs only: not on the
@@ -152,6 +155,7 @@ typedef struct sk_conv_options {
    * The threads of a run do so while they compute and no longer; the caller's own mode is as before when it returns.
    * SK_UNSUPPORTED with gemm, and on a CPU that is neither x86-64 nor AArch64. */
   bool flush_denormals;
+  uint64_t reserved[4]; /* zero */
 } sk_conv_options;
 
 typedef struct sk_conv sk_conv;
@@ -183,6 +187,78 @@ SK_API size_t sk_conv_weight_bytes(const sk_conv *plan);
  * Aliasing: y may be residual; no other overlap.
  * Errors: SK_INVALID_ARGUMENT for a NULL or misaligned pointer. */
 SK_API sk_status sk_conv_run(const sk_conv *plan, const float *x, const float *residual, float *y, void *workspace);
+
+/* ---- One-shot calls ----------------------------------------------------------------------------------------- */
+
+/*
+ * One operator on plain arrays, for foreign-function interfaces and for trying things out: each call packs, copies,
+ * computes and copies back, in memory that it frees again. What runs often wants a plan, sk_conv or sk_net, which gives
+ * the same bits.
+ *
+ * Arrays are x[batch][channels][height][width] unless a line says otherwise, need no alignment and are read whole
+ * before y is written, so y may be any of them. Sizes are at least 1.
+ * options: NULL for the defaults (all zero).
+ * Errors: SK_INVALID_ARGUMENT (a NULL array, a size), SK_UNSUPPORTED (an ISA that this machine lacks),
+ * SK_OUT_OF_MEMORY; y is as it was then.
+ */
+typedef struct sk_call_options {
+  sk_isa isa;
+  int threads;          /* 0: as many as OpenMP gives */
+  bool flush_denormals; /* as in sk_conv_options */
+  uint64_t reserved[4]; /* zero */
+} sk_call_options;
+
+/* Convolve: as sk_conv_create and sk_conv_run.
+ * bias: [out_channels] or NULL; residual: as y, or NULL. options->residual is not looked at: the pointer tells. */
+SK_API sk_status sk_conv2d_f32(const sk_conv_shape *shape, const float *x, const float *weights, const float *bias,
+                               const float *residual, float *y, const sk_conv_options *options);
+
+/* Normalise: y = (x - mean[c]) / sqrt(variance[c] + epsilon) * gamma[c] + beta[c], computed as x * scale[c] + shift[c]
+ * with both formed in double precision and rounded once.
+ * mean, variance: [channels]; gamma, beta: [channels], NULL for ones and zeros. */
+SK_API sk_status sk_batch_norm_f32(size_t batch, size_t channels, size_t height, size_t width, const float *x,
+                                   const float *gamma, const float *beta, const float *mean, const float *variance,
+                                   double epsilon, float *y, const sk_call_options *options);
+
+/* Rectify: y[i] = x[i] < 0 ? 0 : x[i], which keeps NaN and -0. x, y: [count], of any shape. */
+SK_API sk_status sk_relu_f32(size_t count, const float *x, float *y, const sk_call_options *options);
+
+/* Add: y[i] = a[i] + b[i], rectified if `relu`. a, b, y: [count], of any shape. */
+SK_API sk_status sk_add_f32(size_t count, const float *a, const float *b, bool relu, float *y,
+                            const sk_call_options *options);
+
+typedef struct sk_pool2d_shape {
+  size_t batch, channels;
+  size_t in_height, in_width;
+  size_t kernel_height, kernel_width;
+  size_t stride_height, stride_width;
+  size_t dilation_height, dilation_width;          /* 1 for an average pool */
+  size_t pad_top, pad_bottom, pad_left, pad_right; /* at most half of the kernel */
+  bool ceil_mode;         /* round the output's size up; the last window starts inside the input or its first padding */
+  bool count_include_pad; /* an average pool's divisor counts padding */
+} sk_pool2d_shape;
+
+/* Compute a pool's output height and width, by torch's rule. */
+SK_API sk_status sk_pool2d_output_size(const sk_pool2d_shape *shape, size_t *out_height, size_t *out_width);
+
+/* Pool: y[n][c][i][j] = the maximum, or the mean, of the window at x[n][c][i*stride - pad][j*stride - pad]; of a
+ * maximum the padding is no part. y: [batch][channels][out_height][out_width]. */
+SK_API sk_status sk_max_pool2d_f32(const sk_pool2d_shape *shape, const float *x, float *y,
+                                   const sk_call_options *options);
+SK_API sk_status sk_average_pool2d_f32(const sk_pool2d_shape *shape, const float *x, float *y,
+                                       const sk_call_options *options);
+
+/* Average each plane: y[n][c] = mean of x[n][c]. y: [batch][channels]. */
+SK_API sk_status sk_global_average_pool_f32(size_t batch, size_t channels, size_t height, size_t width, const float *x,
+                                            float *y, const sk_call_options *options);
+
+/* Multiply by a matrix: y[n][o] = bias[o] + sum_i weights[o][i] * x[n][i].
+ * x: [batch][inputs]; weights: [outputs][inputs]; bias: [outputs] or NULL; y: [batch][outputs]. */
+SK_API sk_status sk_dense_f32(size_t batch, size_t inputs, size_t outputs, const float *x, const float *weights,
+                              const float *bias, float *y, const sk_call_options *options);
+
+/* Normalise exponentials: y[n][c] = exp(x[n][c] - max x[n]) / their sum over c. x, y: [batch][classes]. */
+SK_API sk_status sk_softmax_f32(size_t batch, size_t classes, const float *x, float *y, const sk_call_options *options);
 
 /* ---- Weights ----------------------------------------------------------------------------------------------- */
 
@@ -224,6 +300,7 @@ typedef struct sk_plan_info {
   int threads;
   sk_isa isa;
   const char *cpu, *version;
+  uint64_t reserved[8];
 } sk_plan_info;
 
 SK_API void sk_plan_describe(const sk_plan *plan, sk_plan_info *info);
@@ -238,6 +315,7 @@ typedef struct sk_model_info {
   size_t in_channels, in_height, in_width, classes;
   float mean[3], standard_deviation[3]; /* of the images it was trained on, RGB scaled to 0..1 */
   size_t resize; /* shorter side before the centre crop; 0: images are resized to the input itself */
+  uint64_t reserved[8];
 } sk_model_info;
 
 SK_API size_t sk_model_count(void);
@@ -263,6 +341,7 @@ typedef struct sk_net_options {
   const sk_plan *plan;  /* the algorithm of every convolution, in place of `algorithm`, which is AUTO then; NULL: none.
                            Only read while the net is made. Batch, threads and ISA need not be those of the plan. */
   bool flush_denormals; /* as in sk_conv_options, of every layer */
+  uint64_t reserved[8]; /* zero */
 } sk_net_options;
 
 typedef struct sk_net sk_net;
@@ -282,6 +361,7 @@ typedef struct sk_net_info {
   uint64_t macs;                                          /* of one image */
   size_t workspace_bytes, weight_bytes, activation_bytes; /* activation_bytes: without any reuse, to compare */
   bool flush_denormals;
+  uint64_t reserved[8];
 } sk_net_info;
 
 SK_API void sk_net_describe(const sk_net *net, sk_net_info *info);
@@ -308,6 +388,7 @@ typedef struct sk_layer_info {
   size_t activation_bytes; /* of one image: input, residual and output, as they lie in memory without their halos */
   size_t weight_bytes;     /* packed, bias included */
   size_t workspace_bytes;  /* extra memory while it runs: transformed tiles, columns */
+  uint64_t reserved[8];
 } sk_layer_info;
 
 /* Describe layer `index` < layers, in execution order. */

@@ -1,7 +1,6 @@
 #include "resnet/fuse.h"
 
-#include <math.h>
-
+#include "dispatch/batch_norm.h"
 #include "dispatch/memory.h"
 #include "dispatch/status.h"
 
@@ -150,22 +149,16 @@ static float read_one(const struct sk_node *node, enum sk_parameter parameter, s
   return value;
 }
 
-/* What a batch norm does to a channel: x * scale + beta - mean * scale. */
-struct channel_norm {
-  double scale, mean, beta;
-};
-
-static struct channel_norm channel_norm(const struct sk_node *batch_norm, size_t channel) {
-  const double gamma = (double)read_one(batch_norm, SK_PARAMETER_WEIGHT, channel);
-  const double variance = (double)read_one(batch_norm, SK_PARAMETER_VARIANCE, channel);
-  return (struct channel_norm){.scale = gamma / sqrt(variance + SK_BATCH_NORM_EPSILON),
-                               .mean = (double)read_one(batch_norm, SK_PARAMETER_MEAN, channel),
-                               .beta = (double)read_one(batch_norm, SK_PARAMETER_BIAS, channel)};
+static struct sk_channel_norm channel_norm(const struct sk_node *batch_norm, size_t channel) {
+  return sk_channel_norm(read_one(batch_norm, SK_PARAMETER_WEIGHT, channel),
+                         read_one(batch_norm, SK_PARAMETER_BIAS, channel),
+                         read_one(batch_norm, SK_PARAMETER_MEAN, channel),
+                         read_one(batch_norm, SK_PARAMETER_VARIANCE, channel), SK_BATCH_NORM_EPSILON);
 }
 
 void sk_fold_batch_norm(const struct sk_node *batch_norm, size_t per_output, float *weights, float *bias) {
   for (size_t o = 0; o < batch_norm->channels; o++) {
-    const struct channel_norm norm = channel_norm(batch_norm, o);
+    const struct sk_channel_norm norm = channel_norm(batch_norm, o);
     float *const row = weights + o * per_output;
     for (size_t i = 0; i < per_output; i++) row[i] = (float)((double)row[i] * norm.scale);
     bias[o] = (float)(norm.beta + ((double)bias[o] - norm.mean) * norm.scale);
@@ -179,8 +172,8 @@ void sk_batch_norm_scale_shift(const struct sk_node *batch_norm, float *scale, f
       scale[c] = shift[c] = 0;
       continue;
     }
-    const struct channel_norm norm = channel_norm(batch_norm, c);
-    scale[c] = (float)norm.scale;
-    shift[c] = (float)(norm.beta - norm.mean * norm.scale);
+    const struct sk_channel_norm norm = channel_norm(batch_norm, c);
+    scale[c] = sk_norm_scale(&norm);
+    shift[c] = sk_norm_shift(&norm);
   }
 }

@@ -5,6 +5,7 @@
 #include "dispatch/cpu.h"
 #include "dispatch/isa.h"
 #include "dispatch/memory.h"
+#include "dispatch/options.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "resnet/memory_plan.h"
@@ -12,8 +13,6 @@
 #include "resnet/network.h"
 #include "resnet/plan.h"
 #include "resnet/text.h"
-
-enum { MAXIMUM_THREADS = 4096 }; /* OpenMP runtimes abort the process when the system has no more to give */
 
 /* What a step holds beyond the schedule: its packed parameters. */
 struct layer {
@@ -42,10 +41,9 @@ struct sk_net {
 /* ---- Planning: options and taps ----------------------------------------------------------------------------- */
 
 static sk_status choose_engine(sk_net *net, const sk_net_options *options) {
-  if (options->threads < 0 || options->threads > MAXIMUM_THREADS) {
-    return sk_fail(SK_INVALID_ARGUMENT, "threads: %d, expected 1 to %d, or 0 for all", options->threads,
-                   MAXIMUM_THREADS);
-  }
+  sk_status status = sk_check_threads("net", options->threads);
+  if (!status) status = sk_check_reserved("net", options->reserved, sizeof options->reserved);
+  if (status) return status;
   net->engine.threads = sk_threads_choose(options->threads);
   net->engine.flush_denormals = options->flush_denormals;
   net->batch = options->batch ? options->batch : 1;

@@ -115,7 +115,7 @@ Test(conv, isa_that_is_missing_is_refused) {
 Test(conv, negative_threads_and_null_are_refused) {
   const sk_conv_options options = {.threads = -1};
   const sk_conv_shape shape = small_shape();
-  expect_refused(&shape, &options, SK_INVALID_ARGUMENT, "threads is -1");
+  expect_refused(&shape, &options, SK_INVALID_ARGUMENT, "threads: -1");
   expect_refused(NULL, NULL, SK_INVALID_ARGUMENT, "NULL");
 }
 
