@@ -7,6 +7,8 @@
 BUILD ?= build
 FUZZ_RUNS ?= 20000
 FUZZ_CC ?= clang
+SOAK_SECONDS ?= 60
+SOAK_SEED ?= 1
 # All of it takes hours; this a few minutes.
 BENCH_FLAGS ?= --threads=1 --benchmark_filter='^(fma_peak|net/resnet(18|50)/auto|conv/resnet(18|50)/).*/t1/real_time$$'
 .DEFAULT_GOAL := all
@@ -246,6 +248,11 @@ check-exhaustive: all $(unit)
 	+@STRICT=1 $(test_environment) tests/check_compare
 	+@$(test_environment) tests/check_mutants
 
+# The allocator without what it keeps per thread, which fills up by chance: a few hundred bytes a round are to be seen.
+soak: $(BUILD)/tests/soak
+	OMP_WAIT_POLICY=passive GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1 \
+	  $(RUNNER) $< $(SOAK_SECONDS) $(SOAK_SEED)
+
 # Faults planted one at a time, each of which verify must catch.
 check-mutants: all
 	+@$(test_environment) tests/check_mutants
@@ -398,6 +405,7 @@ help:
 	@echo 'make neon-throughput  the Arm kernels'\'' loops in a model of Neoverse N2, and their instructions counted under emulation'
 	@echo 'make check-exhaustive full sweeps of the checker, the trained networks and check-mutants: some 20 minutes'
 	@echo 'make check-mutants    plant faults in the kernels, one at a time, and see verify catch each (docs/mutants.md): minutes'
+	@echo 'make soak             work of every kind for SOAK_SECONDS=$(SOAK_SECONDS) in one process, whose memory must stay flat'
 	@echo 'make baseline         write tests/verify.baseline, the bits and errors that the tests hold the kernels to'
 	@echo 'make check-torch      compare with torchvision (Debian: python3-torchvision)'
 	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'
@@ -413,7 +421,7 @@ help:
 	@echo 'BUILD=DIR chooses the build folder [build]; V=1 shows the commands'
 
 FORCE:
-.PHONY: all demo bench growth winograd-points check check-exhaustive check-mutants baseline check-torch check-sanitize \
+.PHONY: all demo bench growth winograd-points check check-exhaustive check-mutants soak baseline check-torch check-sanitize \
   check-avx512-emulated check-arm neon-throughput neon-objects fuzz fuzz-run install uninstall format lint clean \
   distclean help FORCE
 
