@@ -49,7 +49,8 @@ MAIN      := bench/skiplane.c
 BENCH     := $(wildcard bench/*.cc bench/benchmark_*.c)
 SHARED    := $(filter-out $(MAIN) $(BENCH),$(wildcard bench/*.c)) $(wildcard bench/peers/*.c)
 TESTS     := $(wildcard tests/test_*.c)
-TOOLS     := $(filter-out $(TESTS),$(wildcard tests/*.c))
+CONCURRENT := tests/concurrent.c
+TOOLS     := $(filter-out $(TESTS) $(CONCURRENT),$(wildcard tests/*.c))
 FUZZERS   := $(wildcard tests/fuzz/fuzz_*.c)
 
 kernel_objects  := $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%.$(isa).o))
@@ -195,6 +196,11 @@ $(tools): %: %.o $(shared_objects) $(archive)
 	$(call say,LINK )
 	$(Q)$(CC) $(link) -o $@ $^ $(peer_libs) $(LIBS)
 
+# Of the public API alone, so that a build for it needs no more than the library.
+$(BUILD)/tests/concurrent: $(BUILD)/tests/concurrent.o $(archive)
+	$(call say,LINK )
+	$(Q)$(CC) $(link) -o $@ $^ $(LIBS)
+
 ifneq ($(top),)
 $(top): %: $(BUILD)/%
 	$(Q)ln -sf $< $@
@@ -265,9 +271,14 @@ check-torch: all
 	@$(test_environment) tests/check_torch
 
 # Other configurations live in folders of their own, configured once and again when configure changes.
-ifeq ($(filter build-sanitize build-emulated build-arm build-arm-clang build-fuzz,$(BUILD)),)
+ifeq ($(filter build-sanitize build-thread build-emulated build-arm build-arm-clang build-fuzz,$(BUILD)),)
 build-sanitize/config.mk: configure
 	./configure --build-dir=build-sanitize --enable-sanitizers $(CONFIGURE_ARGS)
+
+# A BLAS is not instrumented; the other parts are no part of the library.
+build-thread/config.mk: configure
+	./configure --build-dir=build-thread --enable-thread-sanitizer CC=clang CXX=clang++ --without-openblas \
+	  --without-benchmark --without-criterion --without-onednn --without-xnnpack --without-onnx
 
 build-emulated/config.mk: configure
 	./configure --build-dir=build-emulated $(CONFIGURE_ARGS) --emulate-avx512 --without-onednn --without-xnnpack --without-onnx
@@ -291,6 +302,9 @@ build-arm-clang/config.mk: configure build-arm/sysroot/.done
 check-sanitize: build-sanitize/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-sanitize check
 
+check-thread-sanitizer: build-thread/config.mk
+	+@$(MAKE) --no-print-directory BUILD=build-thread concurrent-run
+
 check-avx512-emulated: build-emulated/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-emulated check
 
@@ -306,6 +320,15 @@ neon-throughput: $(arm_builds:=/config.mk)
 fuzz: build-fuzz/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-fuzz fuzz-run
 endif
+
+# Archer must say that it is there, or the sanitizer would take OpenMP's barriers for none. Of libraries that are not
+# instrumented, as OpenMP's own, it sees half: those it leaves out.
+concurrent-run: $(BUILD)/tests/concurrent
+	@mkdir -p $(BUILD)/check/concurrent
+	@ARCHER_OPTIONS=verbose=1 TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1 OMP_WAIT_POLICY=passive \
+	  $< resnet/shapes/shapes-resnet20.safetensors resnet/shapes/pictures/arrow-00.png $(BUILD)/check/concurrent \
+	  >$(BUILD)/check/concurrent.log 2>&1 && grep 'Archer detected' $(BUILD)/check/concurrent.log; \
+	code=$$?; cat $(BUILD)/check/concurrent.log; exit $$code
 
 neon-objects: $(filter %.neon.o,$(kernel_objects))
 
@@ -400,6 +423,7 @@ help:
 	@echo 'make demo             profile ResNet-50 on this CPU, then classify pictures; installs what is missing'
 	@echo 'make check            all tests; installs what is missing; SKIPLANE_REQUIRE_ISA=avx512 forbids skipping it'
 	@echo 'make check-sanitize   the tests under the address and undefined behaviour sanitizers'
+	@echo 'make check-thread-sanitizer  concurrent plans, networks, runs and files under the thread sanitizer (needs clang, libomp)'
 	@echo 'make check-avx512-emulated  the tests of the AVX-512 kernels on a CPU without it, run by AVX2 (needs SIMDe)'
 	@echo 'make check-arm        the Arm build, run under qemu-aarch64'
 	@echo 'make neon-throughput  the Arm kernels'\'' loops in a model of Neoverse N2, and their instructions counted under emulation'
@@ -422,8 +446,8 @@ help:
 
 FORCE:
 .PHONY: all demo bench growth winograd-points check check-exhaustive check-mutants soak baseline check-torch check-sanitize \
-  check-avx512-emulated check-arm neon-throughput neon-objects fuzz fuzz-run install uninstall format lint clean \
-  distclean help FORCE
+  check-thread-sanitizer concurrent-run check-avx512-emulated check-arm neon-throughput neon-objects fuzz fuzz-run install \
+  uninstall format lint clean distclean help FORCE
 
 -include $(patsubst %.o,%.d,$(library_objects) $(shared_objects) $(main_object) $(bench_objects) $(test_objects) \
-  $(tool_objects)   $(FUZZERS:%.c=$(BUILD)/%.o))
+  $(tool_objects) $(CONCURRENT:%.c=$(BUILD)/%.o) $(FUZZERS:%.c=$(BUILD)/%.o))
