@@ -7,6 +7,8 @@
 BUILD ?= build
 FUZZ_RUNS ?= 20000
 FUZZ_CC ?= clang
+SOAK_SECONDS ?= 60
+SOAK_SEED ?= 1
 # All of it takes hours; this a few minutes.
 BENCH_FLAGS ?= --threads=1 --benchmark_filter='^(fma_peak|net/resnet(18|50)/auto|conv/resnet(18|50)/).*/t1/real_time$$'
 .DEFAULT_GOAL := all
@@ -47,7 +49,8 @@ MAIN      := bench/skiplane.c
 BENCH     := $(wildcard bench/*.cc bench/benchmark_*.c)
 SHARED    := $(filter-out $(MAIN) $(BENCH),$(wildcard bench/*.c)) $(wildcard bench/peers/*.c)
 TESTS     := $(wildcard tests/test_*.c)
-TOOLS     := $(filter-out $(TESTS),$(wildcard tests/*.c))
+CONCURRENT := tests/concurrent.c
+TOOLS     := $(filter-out $(TESTS) $(CONCURRENT),$(wildcard tests/*.c))
 FUZZERS   := $(wildcard tests/fuzz/fuzz_*.c)
 
 kernel_objects  := $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%.$(isa).o))
@@ -193,6 +196,11 @@ $(tools): %: %.o $(shared_objects) $(archive)
 	$(call say,LINK )
 	$(Q)$(CC) $(link) -o $@ $^ $(peer_libs) $(LIBS)
 
+# Of the public API alone, so that a build for it needs no more than the library.
+$(BUILD)/tests/concurrent: $(BUILD)/tests/concurrent.o $(archive)
+	$(call say,LINK )
+	$(Q)$(CC) $(link) -o $@ $^ $(LIBS)
+
 ifneq ($(top),)
 $(top): %: $(BUILD)/%
 	$(Q)ln -sf $< $@
@@ -246,6 +254,11 @@ check-exhaustive: all $(unit)
 	+@STRICT=1 $(test_environment) tests/check_compare
 	+@$(test_environment) tests/check_mutants
 
+# The allocator without what it keeps per thread, which fills up by chance: a few hundred bytes a round are to be seen.
+soak: $(BUILD)/tests/soak
+	OMP_WAIT_POLICY=passive GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1 \
+	  $(RUNNER) $< $(SOAK_SECONDS) $(SOAK_SEED)
+
 # Faults planted one at a time, each of which verify must catch.
 check-mutants: all
 	+@$(test_environment) tests/check_mutants
@@ -258,9 +271,14 @@ check-torch: all
 	@$(test_environment) tests/check_torch
 
 # Other configurations live in folders of their own, configured once and again when configure changes.
-ifeq ($(filter build-sanitize build-emulated build-arm build-arm-clang build-fuzz,$(BUILD)),)
+ifeq ($(filter build-sanitize build-thread build-emulated build-arm build-arm-clang build-fuzz,$(BUILD)),)
 build-sanitize/config.mk: configure
 	./configure --build-dir=build-sanitize --enable-sanitizers $(CONFIGURE_ARGS)
+
+# A BLAS is not instrumented; the other parts are no part of the library.
+build-thread/config.mk: configure
+	./configure --build-dir=build-thread --enable-thread-sanitizer CC=clang CXX=clang++ --without-openblas \
+	  --without-benchmark --without-criterion --without-onednn --without-xnnpack --without-onnx
 
 build-emulated/config.mk: configure
 	./configure --build-dir=build-emulated $(CONFIGURE_ARGS) --emulate-avx512 --without-onednn --without-xnnpack --without-onnx
@@ -284,6 +302,9 @@ build-arm-clang/config.mk: configure build-arm/sysroot/.done
 check-sanitize: build-sanitize/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-sanitize check
 
+check-thread-sanitizer: build-thread/config.mk
+	+@$(MAKE) --no-print-directory BUILD=build-thread concurrent-run
+
 check-avx512-emulated: build-emulated/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-emulated check
 
@@ -299,6 +320,15 @@ neon-throughput: $(arm_builds:=/config.mk)
 fuzz: build-fuzz/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-fuzz fuzz-run
 endif
+
+# Archer must say that it is there, or the sanitizer would take OpenMP's barriers for none. Of libraries that are not
+# instrumented, as OpenMP's own, it sees half: those it leaves out.
+concurrent-run: $(BUILD)/tests/concurrent
+	@mkdir -p $(BUILD)/check/concurrent
+	@ARCHER_OPTIONS=verbose=1 TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1 OMP_WAIT_POLICY=passive \
+	  $< resnet/shapes/shapes-resnet20.safetensors resnet/shapes/pictures/arrow-00.png $(BUILD)/check/concurrent \
+	  >$(BUILD)/check/concurrent.log 2>&1 && grep 'Archer detected' $(BUILD)/check/concurrent.log; \
+	code=$$?; cat $(BUILD)/check/concurrent.log; exit $$code
 
 neon-objects: $(filter %.neon.o,$(kernel_objects))
 
@@ -393,11 +423,13 @@ help:
 	@echo 'make demo             profile ResNet-50 on this CPU, then classify pictures; installs what is missing'
 	@echo 'make check            all tests; installs what is missing; SKIPLANE_REQUIRE_ISA=avx512 forbids skipping it'
 	@echo 'make check-sanitize   the tests under the address and undefined behaviour sanitizers'
+	@echo 'make check-thread-sanitizer  concurrent plans, networks, runs and files under the thread sanitizer (needs clang, libomp)'
 	@echo 'make check-avx512-emulated  the tests of the AVX-512 kernels on a CPU without it, run by AVX2 (needs SIMDe)'
 	@echo 'make check-arm        the Arm build, run under qemu-aarch64'
 	@echo 'make neon-throughput  the Arm kernels'\'' loops in a model of Neoverse N2, and their instructions counted under emulation'
 	@echo 'make check-exhaustive full sweeps of the checker, the trained networks and check-mutants: some 20 minutes'
 	@echo 'make check-mutants    plant faults in the kernels, one at a time, and see verify catch each (docs/mutants.md): minutes'
+	@echo 'make soak             work of every kind for SOAK_SECONDS=$(SOAK_SECONDS) in one process, whose memory must stay flat'
 	@echo 'make baseline         write tests/verify.baseline, the bits and errors that the tests hold the kernels to'
 	@echo 'make check-torch      compare with torchvision (Debian: python3-torchvision)'
 	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'
@@ -413,9 +445,9 @@ help:
 	@echo 'BUILD=DIR chooses the build folder [build]; V=1 shows the commands'
 
 FORCE:
-.PHONY: all demo bench growth winograd-points check check-exhaustive check-mutants baseline check-torch check-sanitize \
-  check-avx512-emulated check-arm neon-throughput neon-objects fuzz fuzz-run install uninstall format lint clean \
-  distclean help FORCE
+.PHONY: all demo bench growth winograd-points check check-exhaustive check-mutants soak baseline check-torch check-sanitize \
+  check-thread-sanitizer concurrent-run check-avx512-emulated check-arm neon-throughput neon-objects fuzz fuzz-run install \
+  uninstall format lint clean distclean help FORCE
 
 -include $(patsubst %.o,%.d,$(library_objects) $(shared_objects) $(main_object) $(bench_objects) $(test_objects) \
-  $(tool_objects)   $(FUZZERS:%.c=$(BUILD)/%.o))
+  $(tool_objects) $(CONCURRENT:%.c=$(BUILD)/%.o) $(FUZZERS:%.c=$(BUILD)/%.o))
