@@ -18,7 +18,7 @@ BENCH_FLAGS ?= --threads=1 --benchmark_filter='^(fma_peak|net/resnet(18|50)/auto
 # ---- Configuration: made when it is missing or older than configure ----------------------------------------------
 
 # These need none.
-WITHOUT_CONFIG := help clean distclean format
+WITHOUT_CONFIG := help clean distclean format api-reference
 # A bare machine gets its packages by itself for these two (and for nothing else).
 NEED := $(if $(filter demo check,$(MAKECMDGOALS)),spng turbojpeg) $(if $(filter check,$(MAKECMDGOALS)),criterion)
 
@@ -267,6 +267,13 @@ check-mutants: all
 baseline: all
 	OMP_WAIT_POLICY=passive $(RUNNER) $(BUILD)/skiplane verify --write-baseline tests/verify.baseline
 
+# The ABI that the library has becomes the one that it has to have; tests/check_abi says when it refuses.
+abi: $(shared)
+	@$(test_environment) tests/check_abi --write
+
+api-reference:
+	awk -f docs/api.awk include/skiplane.h >docs/api.md.new && mv docs/api.md.new docs/api.md
+
 check-torch: all
 	@$(test_environment) tests/check_torch
 
@@ -379,7 +386,7 @@ uninstall:
 
 # ---- Style --------------------------------------------------------------------------------------------------------
 
-folders := include kernels kernels/simd dispatch reference resnet bench bench/peers tests tests/fuzz tests/emulation
+folders := include kernels kernels/simd dispatch reference resnet bench bench/peers tests tests/fuzz tests/emulation tests/preload
 c_files := $(wildcard $(addsuffix /*.c,$(folders)) $(addsuffix /*.cc,$(folders)))
 styled  := $(c_files) $(wildcard $(addsuffix /*.h,$(folders)) $(addsuffix /*.def,$(folders)))
 scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* tests/fuzz/* bench/peers/* .ci/run 2>/dev/null)
@@ -431,6 +438,8 @@ help:
 	@echo 'make check-mutants    plant faults in the kernels, one at a time, and see verify catch each (docs/mutants.md): minutes'
 	@echo 'make soak             work of every kind for SOAK_SECONDS=$(SOAK_SECONDS) in one process, whose memory must stay flat'
 	@echo 'make baseline         write tests/verify.baseline, the bits and errors that the tests hold the kernels to'
+	@echo 'make abi              write tests/abi.txt, the ABI that the tests hold the library to'
+	@echo 'make api-reference    write docs/api.md from include/skiplane.h'
 	@echo 'make check-torch      compare with torchvision (Debian: python3-torchvision)'
 	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'
 	@echo 'make bench            time the layers of ResNet-18 and 50, some minutes; BENCH_FLAGS= are those of skiplane-bench'

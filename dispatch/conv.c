@@ -31,6 +31,7 @@ const char *sk_algorithm_name(sk_algorithm algorithm) {
 }
 
 sk_status sk_algorithm_parse(const char *name, sk_algorithm *algorithm) {
+  if (!algorithm) return sk_fail(SK_INVALID_ARGUMENT, "sk_algorithm_parse: NULL algorithm");
   for (unsigned i = 0; name && i < SK_ALGORITHM_COUNT; i++) {
     if (strcmp(name, algorithm_names[i]) == 0) {
       *algorithm = (sk_algorithm)i;
@@ -224,6 +225,7 @@ static sk_status fill_plan(sk_conv *plan, const sk_conv_shape *shape, const floa
 static sk_status make_plan(sk_conv **out, const sk_conv_shape *shape, const float *weights, const float *bias,
                            const sk_conv_options *options, const sk_conv *setting) {
   static const sk_conv_options defaults = {0};
+  if (out) *out = NULL;
   if (!out || !shape || !weights) return sk_fail(SK_INVALID_ARGUMENT, "convolution: NULL plan, shape or weights");
   if (!options) options = &defaults;
   sk_status status = sk_check_threads("convolution", options->threads);

@@ -46,6 +46,7 @@ static const char *const isa_names[SK_ISA_COUNT] = {"auto", "generic", "avx2", "
 const char *sk_isa_name(sk_isa isa) { return (unsigned)isa < SK_ISA_COUNT ? isa_names[isa] : "unknown"; }
 
 sk_status sk_isa_parse(const char *name, sk_isa *isa) {
+  if (!isa) return sk_fail(SK_INVALID_ARGUMENT, "sk_isa_parse: NULL isa");
   for (unsigned i = 0; name && i < SK_ISA_COUNT; i++) {
     if (strcmp(name, isa_names[i]) == 0) {
       *isa = (sk_isa)i;
@@ -102,6 +103,7 @@ sk_status sk_kernels_choose(sk_isa wanted, const struct sk_kernel_table **kernel
 
 sk_status sk_isa_choose(sk_isa wanted, sk_isa *chosen) {
   const struct sk_kernel_table *kernels;
+  if (!chosen) return sk_fail(SK_INVALID_ARGUMENT, "sk_isa_choose: NULL isa");
   const sk_status status = sk_kernels_choose(wanted, &kernels);
   if (status == SK_OK) *chosen = kernels->isa;
   return status;

@@ -1,5 +1,6 @@
 #include "dispatch/memory.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,6 +10,12 @@
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "skiplane.h"
+
+#undef sk_malloc
+#undef sk_calloc
+#undef sk_realloc
+#undef sk_strdup
+#undef sk_free
 
 #define HUGE_PAGE ((size_t)2 << 20)
 #define BLOCK_BYTES ((size_t)32 << 20) /* what is never touched of it costs address space only */
@@ -60,11 +67,11 @@ sk_status sk_set_allocator(const sk_allocator *wanted) {
 }
 
 static void *allocate(size_t bytes, size_t alignment) {
-  if (bytes > PTRDIFF_MAX) return NULL;
   const sk_allocator *const from = allocator();
-  void *const memory = from->allocate(from->user, sk_size_max(bytes, 1), alignment);
-  if (!memory || (uintptr_t)memory % alignment == 0) return memory;
-  from->release(from->user, memory); /* kernels would fault on it */
+  void *const memory = bytes <= PTRDIFF_MAX ? from->allocate(from->user, sk_size_max(bytes, 1), alignment) : NULL;
+  if (memory && (uintptr_t)memory % alignment == 0) return memory;
+  if (memory) from->release(from->user, memory); /* kernels would fault on it */
+  errno = ENOMEM;
   return NULL;
 }
 
@@ -162,11 +169,4 @@ void sk_arena_destroy(struct sk_arena *arena) {
     sk_free(block->data);
     sk_free(block);
   }
-}
-
-#define SK_STRING_(x) #x
-#define SK_STRING(x) SK_STRING_(x)
-
-const char *sk_version(void) {
-  return SK_STRING(SK_VERSION_MAJOR) "." SK_STRING(SK_VERSION_MINOR) "." SK_STRING(SK_VERSION_PATCH);
 }

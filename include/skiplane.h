@@ -4,12 +4,18 @@
  * Conventions of this header
  *   Arrays      float32, row-major, written as name[dim][dim]; plain NCHW activations and OIHW weights.
  *   Sizes       size_t, counted in elements unless the name ends in _bytes.
- *   Errors      functions return sk_status; sk_error_message() tells what went wrong, per thread.
+ *   Errors      functions that can fail return sk_status and leave a line for sk_error_message(), per thread. What they
+ *               make is NULL then. Only what is said to may be NULL; for plans, networks, weights and whatever else the
+ *               library made, a function without sk_status does not look.
  *   Structs     are zero-initialised before fields are set. Fields come to options and infos in later versions in the
  *               place of `reserved`, so that neither size nor layout changes; of options those have to be zero, and a
  *               library refuses what it does not know. Shapes stay as they are.
- *   Threads     every function may be called from several threads at once. A plan (sk_conv, sk_net) is
- *               immutable after creation: threads share it, each run with a workspace of its own.
+ *   Threads     a line "Threads:" at each function, or above a group of them:
+ *                 any    at any time from any thread, with the same arguments too; what is written to, be it memory,
+ *                        workspace or file, is for one call at a time
+ *                 last   as the last call that has to do with the object, after all others have returned
+ *               Whatever the library makes (sk_conv, sk_net, sk_weights, sk_plan) is not changed by its use: threads
+ *               share it.
  *   Results     for one algorithm per layer the bits of a result depend on the inputs only: not on the
  *               ISA, the number of threads or the batch (docs/numerics.md).
  */
@@ -27,6 +33,7 @@ extern "C" {
 #define SK_VERSION_MAJOR 0
 #define SK_VERSION_MINOR 1
 #define SK_VERSION_PATCH 0
+#define SK_VERSION_NUMBER (SK_VERSION_MAJOR * 10000 + SK_VERSION_MINOR * 100 + SK_VERSION_PATCH)
 
 #if defined(__GNUC__)
 #define SK_API __attribute__((visibility("default")))
@@ -45,35 +52,47 @@ typedef enum sk_status {
   SK_BAD_FORMAT /* a file whose content breaks the rules of its format, or does not fit the network */
 } sk_status;
 
-/* Name a status: "invalid argument". Never NULL. */
+/* Name a status: "invalid argument"; "unknown status" for other numbers. Never NULL. Threads: any. */
 SK_API const char *sk_status_name(sk_status status);
 
 /* Return the message of the last error of the calling thread: one line that names the field, what came and
- * what was expected. Valid until the thread's next failing call. Never NULL. */
+ * what was expected, "" before the first. Valid until the thread's next failing call. Never NULL.
+ * Threads: any; each has its own message. */
 SK_API const char *sk_error_message(void);
 
-/* Return the library's version, "0.1.0". */
+/* Return the version of the library that runs, "0.1.0", and as a number to compare with SK_VERSION_NUMBER.
+ * Threads: any. */
 SK_API const char *sk_version(void);
+SK_API int sk_version_number(void);
+
+/* Check that the library that runs can serve a program compiled for version major.minor.patch: it has to be of the same
+ * major version, and no older.
+ *
+ *   if (sk_version_require(SK_VERSION_MAJOR, SK_VERSION_MINOR, SK_VERSION_PATCH)) fail(sk_error_message());
+ *
+ * Errors: SK_UNSUPPORTED. Threads: any. */
+SK_API sk_status sk_version_require(int major, int minor, int patch);
 
 /* ---- Instruction sets -------------------------------------------------------------------------------------- */
 
 typedef enum sk_isa { SK_ISA_AUTO = 0, SK_ISA_GENERIC, SK_ISA_AVX2, SK_ISA_AVX512, SK_ISA_NEON, SK_ISA_COUNT } sk_isa;
 
-/* Name an ISA: "auto", "generic", "avx2", "avx512", "neon". */
+/* Name an ISA: "auto", "generic", "avx2", "avx512", "neon"; "unknown" for other numbers. Threads: any. */
 SK_API const char *sk_isa_name(sk_isa isa);
 
-/* Parse an ISA's name. Errors: SK_INVALID_ARGUMENT lists the names. */
+/* Parse an ISA's name. Errors: SK_INVALID_ARGUMENT (NULL, or another name: lists them). Threads: any. */
 SK_API sk_status sk_isa_parse(const char *name, sk_isa *isa);
 
-/* Tell whether this build contains kernels for an ISA. */
+/* Tell whether this build contains kernels for an ISA. Threads: any. */
 SK_API bool sk_isa_built(sk_isa isa);
 
-/* Tell whether this CPU and operating system can run an ISA that is built. */
+/* Tell whether this CPU and operating system can run an ISA that is built. Threads: any. */
 SK_API bool sk_isa_available(sk_isa isa);
 
 /* Resolve an ISA: SK_ISA_AUTO becomes the environment's SKIPLANE_ISA, or the best one available.
  * Errors: SK_INVALID_ARGUMENT for an unknown name in SKIPLANE_ISA, SK_UNSUPPORTED for an ISA that this build or
- * this CPU lacks; never a silent fallback. */
+ * this CPU lacks; never a silent fallback.
+ * Threads: any, while no other changes the environment. */
 SK_API sk_status sk_isa_choose(sk_isa wanted, sk_isa *chosen);
 
 /* ---- Algorithms -------------------------------------------------------------------------------------------- */
@@ -88,10 +107,11 @@ typedef enum sk_algorithm {
   SK_ALGORITHM_COUNT
 } sk_algorithm;
 
-/* Name an algorithm: "auto", "direct", "winograd2", "winograd4", "winograd6", "gemm". */
+/* Name an algorithm: "auto", "direct", "winograd2", "winograd4", "winograd6", "gemm"; "unknown" for other numbers.
+ * Threads: any. */
 SK_API const char *sk_algorithm_name(sk_algorithm algorithm);
 
-/* Parse an algorithm's name. Errors: SK_INVALID_ARGUMENT lists the names. */
+/* Parse an algorithm's name. Errors: SK_INVALID_ARGUMENT (NULL, or another name: lists them). Threads: any. */
 SK_API sk_status sk_algorithm_parse(const char *name, sk_algorithm *algorithm);
 
 /* ---- Memory ------------------------------------------------------------------------------------------------ */
@@ -117,13 +137,15 @@ typedef struct sk_allocator {
  * struct that is kept, not a copy: it must stay as it is until the process ends.
  * Memory of the libraries beneath is their own where they cannot be told: cJSON, libturbojpeg, the BLAS, OpenMP's
  * threads, and the buffers of the C library's streams. libspng asks this allocator.
- * Errors: SK_INVALID_ARGUMENT (NULL), SK_UNSUPPORTED (too late, or a second time). */
+ * Errors: SK_INVALID_ARGUMENT (NULL), SK_UNSUPPORTED (too late, or a second time).
+ * Threads: any: one of them sets it. */
 SK_API sk_status sk_set_allocator(const sk_allocator *allocator);
 
-/* Allocate `bytes` bytes, 64-byte aligned; NULL if there are none. Free with sk_free. */
+/* Allocate `bytes` bytes, 64-byte aligned, contents undefined; NULL if there are none. Free with sk_free.
+ * Threads: any. */
 SK_API void *sk_alloc(size_t bytes);
 
-/* Free memory from sk_alloc; NULL is none. */
+/* Free memory from sk_alloc; NULL is none. Threads: last. */
 SK_API void sk_free(void *memory);
 
 /* ---- One convolution --------------------------------------------------------------------------------------- */
@@ -141,7 +163,7 @@ typedef struct sk_conv_shape {
 
 /* Compute the output's height and width: floor((in + pads - dilation*(kernel-1) - 1) / stride) + 1.
  * Errors: SK_INVALID_ARGUMENT for a zero size, groups that do not divide the channels, a kernel larger than the
- * padded input, or sizes whose product overflows. */
+ * padded input, or sizes whose product overflows. Threads: any. */
 SK_API sk_status sk_conv_output_size(const sk_conv_shape *shape, size_t *out_height, size_t *out_width);
 
 typedef struct sk_conv_options {
@@ -158,34 +180,41 @@ typedef struct sk_conv_options {
   uint64_t reserved[4]; /* zero */
 } sk_conv_options;
 
+/* A plan: the kernels, the algorithm and the packed weights of one convolution. */
 typedef struct sk_conv sk_conv;
 
 /* Make a plan for one convolution with fused epilogue.
  *
- *   y[n][k][i][j] = act(bias[k] + sum_{c,r,s} w[k][c][r][s] * x[n][c][i*stride - pad + r*dilation][...] +
- * residual[n][k][i][j])
+ *   y[n][k][i][j] = act(bias[k] + residual[n][k][i][j] + sum_{c,r,s} w[k][c][r][s] * x[n][c][row(i,r)][column(j,s)])
+ *   row(i,r) = i*stride_height + r*dilation_height - pad_top; column(j,s) likewise; x is zero outside
  *
  * weights: [out_channels][in_channels/groups][kernel_height][kernel_width], copied; bias: [out_channels] or NULL;
- * options: NULL for the defaults (all zero).
+ * options: NULL for the defaults (all zero). Free with sk_conv_destroy.
  * Errors: SK_INVALID_ARGUMENT (shape), SK_UNSUPPORTED (an algorithm that does not apply to the shape, or an ISA
- * this machine lacks), SK_OUT_OF_MEMORY. */
+ * this machine lacks), SK_OUT_OF_MEMORY.
+ * Accuracy: each algorithm has a proven bound (docs/numerics.md).
+ * Threads: any. */
 SK_API sk_status sk_conv_create(sk_conv **plan, const sk_conv_shape *shape, const float *weights, const float *bias,
                                 const sk_conv_options *options);
+
+/* Free a plan; NULL is none. Threads: last. */
 SK_API void sk_conv_destroy(sk_conv *plan);
 
-/* Tell what a plan chose: never SK_ISA_AUTO or SK_ALGORITHM_AUTO. */
+/* Tell what a plan chose: never SK_ISA_AUTO or SK_ALGORITHM_AUTO. Threads: any. */
 SK_API sk_isa sk_conv_isa(const sk_conv *plan);
 SK_API sk_algorithm sk_conv_algorithm(const sk_conv *plan);
 
-/* Bytes of workspace that a run needs, and bytes that the plan's packed weights and bias take. */
+/* Tell the bytes of workspace that a run needs, and the bytes that the plan's packed weights and bias take.
+ * Threads: any. */
 SK_API size_t sk_conv_workspace_bytes(const sk_conv *plan);
 SK_API size_t sk_conv_weight_bytes(const sk_conv *plan);
 
 /* Run a plan. Allocates nothing.
  * x: [batch][in_channels][in_height][in_width]; residual: [batch][out_channels][out_height][out_width], NULL unless
  * planned; y: like residual. workspace: 64-byte aligned, sk_conv_workspace_bytes() bytes, contents irrelevant.
- * Aliasing: y may be residual; no other overlap.
- * Errors: SK_INVALID_ARGUMENT for a NULL or misaligned pointer. */
+ * Alignment: of the workspace alone. Aliasing: y may be residual; no other overlap.
+ * Errors: SK_INVALID_ARGUMENT for a NULL or misaligned pointer.
+ * Threads: any; each run has y and workspace to itself. */
 SK_API sk_status sk_conv_run(const sk_conv *plan, const float *x, const float *residual, float *y, void *workspace);
 
 /* ---- One-shot calls ----------------------------------------------------------------------------------------- */
@@ -200,7 +229,11 @@ SK_API sk_status sk_conv_run(const sk_conv *plan, const float *x, const float *r
  * options: NULL for the defaults (all zero).
  * Errors: SK_INVALID_ARGUMENT (a NULL array, a size), SK_UNSUPPORTED (an ISA that this machine lacks),
  * SK_OUT_OF_MEMORY; y is as it was then.
+ * Accuracy: the bits of the plans (docs/numerics.md).
+ * Threads: any.
  */
+
+/* Where and how a call runs. */
 typedef struct sk_call_options {
   sk_isa isa;
   int threads;          /* 0: as many as OpenMP gives */
@@ -238,7 +271,8 @@ typedef struct sk_pool2d_shape {
   bool count_include_pad; /* an average pool's divisor counts padding */
 } sk_pool2d_shape;
 
-/* Compute a pool's output height and width, by torch's rule. */
+/* Compute a pool's output height and width, by torch's rule: floor, or in ceil_mode the next whole number, of
+ * (in + pads - dilation*(kernel-1) - 1) / stride, + 1. */
 SK_API sk_status sk_pool2d_output_size(const sk_pool2d_shape *shape, size_t *out_height, size_t *out_width);
 
 /* Pool: y[n][c][i][j] = the maximum, or the mean, of the window at x[n][c][i*stride - pad][j*stride - pad]; of a
@@ -262,20 +296,28 @@ SK_API sk_status sk_softmax_f32(size_t batch, size_t classes, const float *x, fl
 
 /* ---- Weights ----------------------------------------------------------------------------------------------- */
 
+/* Named tensors: of a file, or drawn. */
 typedef struct sk_weights sk_weights;
 
 /* Open a safetensors file (F32, F16, BF16), mapped read-only and checked against every rule of the format.
- * Errors: SK_IO_ERROR, SK_BAD_FORMAT (names the file, the tensor and the rule). */
+ * Free with sk_weights_close.
+ * Errors: SK_IO_ERROR, SK_BAD_FORMAT (names the file, the tensor and the rule), SK_OUT_OF_MEMORY. Threads: any; the
+ * file must not change while the weights are open. */
 SK_API sk_status sk_weights_open(sk_weights **weights, const char *path);
 
-/* Draw seeded random weights for a model that keep activations finite at any depth. classes: 0 for the model's own. */
+/* Draw seeded random weights for a model that keep activations finite at any depth. classes: 0 for the model's own.
+ * A seed gives the same bits on every machine. Free with sk_weights_close.
+ * Errors: SK_INVALID_ARGUMENT (an unknown model, too many classes), SK_OUT_OF_MEMORY. Threads: any. */
 SK_API sk_status sk_weights_random(sk_weights **weights, const char *model, size_t classes, uint64_t seed);
 
-/* Write weights as a safetensors file (F32), through a temporary file and a rename. */
+/* Write weights as a safetensors file (F32), through a temporary file and a rename.
+ * Errors: SK_INVALID_ARGUMENT (NULL), SK_IO_ERROR, SK_OUT_OF_MEMORY; what was there stays. Threads: any. */
 SK_API sk_status sk_weights_save(const sk_weights *weights, const char *path);
+
+/* Free weights; NULL is none. Networks made of them stay. Threads: last. */
 SK_API void sk_weights_close(sk_weights *weights);
 
-/* Number of NaN or infinite values, so that a caller can report them. */
+/* Count the NaN and infinite values, so that a caller can report them. Threads: any. */
 SK_API size_t sk_weights_nonfinite(const sk_weights *weights);
 
 /* ---- Tuned plans ------------------------------------------------------------------------------------------- */
@@ -285,8 +327,10 @@ typedef struct sk_plan sk_plan;
 
 /* Read a plan file: JSON, format "skiplane-plan 1" (docs/benchmarking.md), of at most 16 MiB.
  * Errors: SK_IO_ERROR, SK_BAD_FORMAT (names the file, the field, what came and what was expected),
- * SK_OUT_OF_MEMORY. */
+ * SK_OUT_OF_MEMORY. Threads: any. */
 SK_API sk_status sk_plan_open(sk_plan **plan, const char *path);
+
+/* Free a plan; NULL is none. Networks made with it stay. Threads: last. */
 SK_API void sk_plan_close(sk_plan *plan);
 
 typedef struct sk_plan_info {
@@ -303,6 +347,7 @@ typedef struct sk_plan_info {
   uint64_t reserved[8];
 } sk_plan_info;
 
+/* Describe a plan. Threads: any. */
 SK_API void sk_plan_describe(const sk_plan *plan, sk_plan_info *info);
 
 /* ---- Networks ---------------------------------------------------------------------------------------------- */
@@ -318,12 +363,14 @@ typedef struct sk_model_info {
   uint64_t reserved[8];
 } sk_model_info;
 
+/* Count the models that have a name. Threads: any. */
 SK_API size_t sk_model_count(void);
 
-/* Describe model number `index` < sk_model_count(). */
+/* Describe model number `index` < sk_model_count(). Errors: SK_INVALID_ARGUMENT, SK_OUT_OF_MEMORY.
+ * Threads: any. */
 SK_API sk_status sk_model_at(size_t index, sk_model_info *info);
 
-/* Describe a model by name. Errors: SK_INVALID_ARGUMENT lists the names. */
+/* Describe a model by name. Errors: SK_INVALID_ARGUMENT lists the names; SK_OUT_OF_MEMORY. Threads: any. */
 SK_API sk_status sk_model_find(const char *name, sk_model_info *info);
 
 typedef enum sk_resnet_version { SK_RESNET_V1_5 = 0, SK_RESNET_V1 } sk_resnet_version;
@@ -344,14 +391,19 @@ typedef struct sk_net_options {
   uint64_t reserved[8]; /* zero */
 } sk_net_options;
 
+/* A network: its kernels, packed weights and the plan of its memory. */
 typedef struct sk_net sk_net;
 
 /* Plan a network: choose an algorithm per layer, fold batch norm, pack the weights, plan the memory.
+ * options: NULL for the defaults (all zero). Free with sk_net_destroy; weights and plan may be closed before.
  * Errors: SK_INVALID_ARGUMENT (unknown model, tap or size), SK_BAD_FORMAT (missing, unknown or misshapen tensors; a
  * plan of another model, input or layers, or with an algorithm that does not apply), SK_UNSUPPORTED,
- * SK_OUT_OF_MEMORY. */
+ * SK_OUT_OF_MEMORY.
+ * Threads: any. The weights of a file leave the memory as they are packed and come back from the file when needed. */
 SK_API sk_status sk_net_create(sk_net **net, const char *model, const sk_weights *weights,
                                const sk_net_options *options);
+
+/* Free a network; NULL is none. Threads: last. */
 SK_API void sk_net_destroy(sk_net *net);
 
 typedef struct sk_net_info {
@@ -364,17 +416,23 @@ typedef struct sk_net_info {
   uint64_t reserved[8];
 } sk_net_info;
 
+/* Describe a network. Threads: any. */
 SK_API void sk_net_describe(const sk_net *net, sk_net_info *info);
 
 /* Run `batch` <= planned images. Allocates nothing.
  * x: [batch][in_channels][in_height][in_width], normalised; y: [batch][classes];
- * workspace: 64-byte aligned, workspace_bytes long. */
+ * workspace: 64-byte aligned, workspace_bytes long.
+ * Alignment: of the workspace alone. Aliasing: y may be x.
+ * Errors: SK_INVALID_ARGUMENT (NULL, a batch that was not planned, a misaligned workspace).
+ * Accuracy: each layer has a proven bound (docs/numerics.md).
+ * Threads: any; each run has y and workspace to itself. */
 SK_API sk_status sk_net_run(const sk_net *net, size_t batch, const float *x, float *y, void *workspace);
 
-/* Copy the output of tap number `tap` of the last run in `workspace`: out[batch][channels][height][width]. */
+/* Copy the output of tap number `tap` of the last run in `workspace`: out[batch][channels][height][width].
+ * Errors: SK_INVALID_ARGUMENT. Threads: any, when the run in that workspace has ended. */
 SK_API sk_status sk_net_tap(const sk_net *net, size_t tap, size_t batch, const void *workspace, float *out);
 
-/* Shape of tap number `tap`: {channels, height, width}. */
+/* Tell the shape of tap number `tap`: {channels, height, width}. Errors: SK_INVALID_ARGUMENT. Threads: any. */
 SK_API sk_status sk_net_tap_shape(const sk_net *net, size_t tap, size_t shape[3]);
 
 typedef struct sk_layer_info {
@@ -391,7 +449,7 @@ typedef struct sk_layer_info {
   uint64_t reserved[8];
 } sk_layer_info;
 
-/* Describe layer `index` < layers, in execution order. */
+/* Describe layer `index` < layers, in execution order. Errors: SK_INVALID_ARGUMENT. Threads: any. */
 SK_API sk_status sk_net_layer(const sk_net *net, size_t index, sk_layer_info *info);
 
 /* Called after each layer of a run, by the thread that runs; must not block or call back into the net. A batch whose
@@ -399,7 +457,8 @@ SK_API sk_status sk_net_layer(const sk_net *net, size_t index, sk_layer_info *in
  */
 typedef void sk_layer_callback(void *user, size_t layer);
 
-/* Run as sk_net_run does and report each finished layer of each group of images. */
+/* Run as sk_net_run does and report each finished layer of each group of images. callback: NULL for none.
+ * Errors: as sk_net_run. Threads: as sk_net_run; the callback is called by the thread that called this. */
 SK_API sk_status sk_net_run_observed(const sk_net *net, size_t batch, const float *x, float *y, void *workspace,
                                      sk_layer_callback *callback, void *user);
 
@@ -410,16 +469,22 @@ typedef struct sk_image {
   uint8_t *pixels; /* [height][width][3], RGB */
 } sk_image;
 
-/* Decode a JPEG or PNG file to RGB. Errors: SK_IO_ERROR, SK_BAD_FORMAT, SK_UNSUPPORTED (over 64 million pixels, CMYK).
- */
+/* Decode a JPEG or PNG file to RGB. Free with sk_image_close.
+ * Errors: SK_IO_ERROR, SK_BAD_FORMAT, SK_UNSUPPORTED (over 64 million pixels, CMYK, a build without the decoder),
+ * SK_OUT_OF_MEMORY; the image is empty then. Threads: any. */
 SK_API sk_status sk_image_open(sk_image *image, const char *path);
+
+/* Free the pixels of an image; NULL and an empty image are all right. Threads: last. */
 SK_API void sk_image_close(sk_image *image);
 
-/* Resize as torchvision does on PIL images: bilinear with antialias, 8-bit intermediate. */
+/* Resize as torchvision does on PIL images: bilinear with antialias, 8-bit intermediate. Free with sk_image_close.
+ * Errors: SK_INVALID_ARGUMENT (no pixels, a size), SK_OUT_OF_MEMORY; `resized` is empty then. Threads: any. */
 SK_API sk_status sk_image_resize(const sk_image *image, size_t height, size_t width, sk_image *resized);
 
 /* Prepare an image for a network: shorter side to `resize`, centre crop to height x width, (v/255 - mean)/std.
- * resize: 0 resizes the whole image to height x width. out: [3][height][width]. */
+ * resize: 0 resizes the whole image to height x width. out: [3][height][width].
+ * Errors: SK_INVALID_ARGUMENT (no pixels, a size, a standard deviation that is not positive), SK_OUT_OF_MEMORY.
+ * Threads: any. */
 SK_API sk_status sk_image_prepare(const sk_image *image, size_t resize, size_t height, size_t width,
                                   const float mean[3], const float standard_deviation[3], float *out);
 

@@ -496,7 +496,8 @@ static sk_status check_tap(const sk_net *net, size_t tap) {
 }
 
 sk_status sk_net_tap_shape(const sk_net *net, size_t tap, size_t shape[3]) {
-  const sk_status status = check_tap(net, tap);
+  sk_status status = check_tap(net, tap);
+  if (!status && !shape) status = sk_fail(SK_INVALID_ARGUMENT, "tap: NULL shape");
   if (status) return status;
   const struct sk_node *const node = &net->graph.nodes[net->taps[tap]];
   shape[0] = node->channels;
