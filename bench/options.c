@@ -574,7 +574,7 @@ enum sk_parsed sk_options_parse(struct sk_options *options, const struct sk_comm
           .batch = 1, .stride_height = 1, .stride_width = 1, .dilation_height = 1, .dilation_width = 1, .groups = 1}};
   if (!allocate_lists(options, argc, argv)) {
     sk_tell(options, "out of memory for %d arguments", argc);
-    return SK_PARSED_ERROR;
+    return SK_PARSED_OUT_OF_MEMORY;
   }
   make_grammar(&grammar, command->accepts);
   const enum sk_parsed parsed = parse_words(options, &grammar, argc, argv);

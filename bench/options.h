@@ -147,7 +147,7 @@ struct sk_command {
 };
 
 /* How parsing went: carry on, print the help, or stop, the error being told already. */
-enum sk_parsed { SK_PARSED, SK_PARSED_HELP, SK_PARSED_ERROR };
+enum sk_parsed { SK_PARSED, SK_PARSED_HELP, SK_PARSED_ERROR, SK_PARSED_OUT_OF_MEMORY };
 
 /* Parse a command's arguments; argv[0] is the command's name. Free the options in every case. */
 enum sk_parsed sk_options_parse(struct sk_options *options, const struct sk_command *command, int argc, char **argv);

@@ -304,6 +304,7 @@ static enum sk_exit run_command(const struct sk_command *command, int argc, char
       code = SK_EXIT_SUCCESS;
       break;
     case SK_PARSED_ERROR: break;
+    case SK_PARSED_OUT_OF_MEMORY: code = SK_EXIT_FAILURE; break;
   }
   sk_options_free(&options);
   return code;

@@ -17,7 +17,8 @@
 
 /* strerror is safe to call from several threads in glibc (2.32 and later) and musl. */
 static sk_status fail_system(const char *path, const char *action, int error) {
-  return sk_fail(SK_IO_ERROR, "%s: cannot %s: %s", sk_quote(path).text, action, strerror(error));
+  return sk_fail(error == ENOMEM ? SK_OUT_OF_MEMORY : SK_IO_ERROR, "%s: cannot %s: %s", sk_quote(path).text, action,
+                 strerror(error));
 }
 
 /* ---- Reading ----------------------------------------------------------------------------------------------- */

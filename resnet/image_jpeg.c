@@ -5,9 +5,12 @@
 #include "resnet/text.h"
 
 #if SK_HAVE_TURBOJPEG
+#include <errno.h>
 #include <turbojpeg.h>
 
+/* Beneath libturbojpeg malloc has failed if errno, zero before, says so. */
 static sk_status fail_jpeg(const struct sk_image_file *file, tjhandle decoder) {
+  if (errno == ENOMEM) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory to decode", sk_quote(file->name).text);
   return sk_fail(SK_BAD_FORMAT, "%s: corrupt or truncated JPEG: %s", sk_quote(file->name).text,
                  sk_quote(tjGetErrorStr2(decoder)).text);
 }
@@ -34,6 +37,7 @@ static sk_status read_header(tjhandle decoder, const struct sk_image_file *file,
 static sk_status decode(tjhandle decoder, sk_image *image, const struct sk_image_file *file) {
   int width;
   int height;
+  errno = 0;
   sk_status status = read_header(decoder, file, &width, &height);
   if (!status) status = sk_image_allocate(image, file, (size_t)height, (size_t)width);
   if (status) return status;
@@ -42,8 +46,9 @@ static sk_status decode(tjhandle decoder, sk_image *image, const struct sk_image
                     flags) == 0) {
     return SK_OK;
   }
+  const sk_status failed = fail_jpeg(file, decoder);
   sk_image_close(image);
-  return fail_jpeg(file, decoder);
+  return failed;
 }
 
 sk_status sk_image_decode_jpeg(sk_image *image, const struct sk_image_file *file) {

@@ -5,6 +5,7 @@
 #include "resnet/text.h"
 
 #if SK_HAVE_SPNG
+#include <errno.h>
 #include <spng.h>
 #include <stddef.h>
 #include <string.h>
@@ -14,8 +15,10 @@
 
 enum { CHUNK_LIMIT = 64 << 20 }; /* bytes of one chunk, and of all that libspng keeps */
 
+/* libspng says so itself only where it is not zlib that wants memory; errno, zero before, says it always. */
 static sk_status fail_png(const struct sk_image_file *file, int error) {
-  if (error == SPNG_EMEM) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory to decode", sk_quote(file->name).text);
+  if (error == SPNG_EMEM || errno == ENOMEM)
+    return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory to decode", sk_quote(file->name).text);
   return sk_fail(SK_BAD_FORMAT, "%s: corrupt or truncated PNG: %s", sk_quote(file->name).text, spng_strerror(error));
 }
 
@@ -63,6 +66,7 @@ static int set_up(spng_ctx *decoder, const struct sk_image_file *file) {
 
 static sk_status decode(spng_ctx *decoder, sk_image *image, const struct sk_image_file *file) {
   struct spng_ihdr header;
+  errno = 0;
   int error = set_up(decoder, file);
   if (!error) error = spng_get_ihdr(decoder, &header);
   if (error) return fail_png(file, error);
@@ -71,8 +75,9 @@ static sk_status decode(spng_ctx *decoder, sk_image *image, const struct sk_imag
   error = spng_decode_image(decoder, image->pixels, 3 * image->height * image->width, SPNG_FMT_RGB8, 0);
   if (!error) error = spng_decode_chunks(decoder); /* up to IEND, or the file is truncated */
   if (!error) return SK_OK;
+  const sk_status failed = fail_png(file, error);
   sk_image_close(image);
-  return fail_png(file, error);
+  return failed;
 }
 
 sk_status sk_image_decode_png(sk_image *image, const struct sk_image_file *file) {

@@ -1,5 +1,6 @@
 #include "resnet/json.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,10 +218,13 @@ static sk_status parse_copy(cJSON **tree, size_t *end, const char *source, const
   memcpy(copy, text, length);
   copy[length] = '\0';
   const char *stop = copy;
+  errno = 0; /* cJSON does not tell want of memory from bad JSON; malloc does */
   *tree = cJSON_ParseWithLengthOpts(copy, length + 1, &stop, false);
   *end = (size_t)(stop - copy);
+  const bool is_out_of_memory = !*tree && errno == ENOMEM;
   sk_free(copy);
   if (*tree) return SK_OK;
+  if (is_out_of_memory) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for its JSON", sk_quote(source).text);
   return sk_fail(SK_BAD_FORMAT, "%s: JSON byte %zu: not valid JSON", sk_quote(source).text, *end);
 }
 
