@@ -70,8 +70,9 @@ program := $(if $(wildcard $(MAIN)),$(BUILD)/skiplane)
 bench   := $(if $(BENCH),$(if $(filter 1,$(HAVE_BENCHMARK)),$(BUILD)/skiplane-bench))
 tools   := $(TOOLS:%.c=$(BUILD)/%)
 unit    := $(if $(TESTS),$(if $(filter 1,$(HAVE_CRITERION)),$(BUILD)/tests/run-unit))
-# What the program prints about itself; a program for another system needs a way to run.
-generated := $(if $(program),$(if $(and $(HOST),$(if $(RUNNER),,1)),,$(BUILD)/skiplane.1 $(BUILD)/skiplane.bash))
+# What the program prints about itself; a program for another system needs a way to run. A page for each of its commands.
+pages     := $(BUILD)/skiplane.1 $(patsubst %,$(BUILD)/skiplane-%.1,$(shell sed -n 's/^    {\.name = "\(.*\)",$$/\1/p' $(MAIN)))
+generated := $(if $(program),$(if $(and $(HOST),$(if $(RUNNER),,1)),,$(pages) $(BUILD)/skiplane.bash))
 # The documented path is ./skiplane; other build folders keep their programs to themselves.
 top     := $(if $(filter build,$(BUILD)),$(notdir $(program) $(bench)))
 
@@ -175,6 +176,10 @@ $(BUILD)/skiplane: $(main_object) $(shared_objects) $(archive)
 $(BUILD)/skiplane.1: $(BUILD)/skiplane
 	$(call say,MAN  )
 	$(Q)$(RUNNER) $< help --man >$@
+
+$(BUILD)/skiplane-%.1: $(BUILD)/skiplane
+	$(call say,MAN  )
+	$(Q)$(RUNNER) $< help $* --man >$@
 
 $(BUILD)/skiplane.bash: $(BUILD)/skiplane
 	$(call say,BASH )
@@ -380,7 +385,7 @@ lint: $(BUILD)/config.mk $(BUILD)/revision.h $(onnx_schema:=.h)
 clean:
 	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench onnx tests fuzz check winograd) \
 	  $(BUILD)/skiplane $(BUILD)/skiplane-bench $(BUILD)/libskiplane.* $(BUILD)/symbols.* $(BUILD)/revision.h \
-	  $(BUILD)/skiplane.1 $(BUILD)/skiplane.bash
+	  $(pages) $(BUILD)/skiplane.bash
 	$(if $(filter build,$(BUILD)),rm -f skiplane skiplane-bench)
 
 # Only folders that configure made.
