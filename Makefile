@@ -16,7 +16,7 @@ BENCH_FLAGS ?= --threads=1 --benchmark_filter='^(fma_peak|net/resnet(18|50)/auto
 # ---- Configuration: made when it is missing or older than configure ----------------------------------------------
 
 # These need none.
-WITHOUT_CONFIG := help clean distclean format
+WITHOUT_CONFIG := help clean distclean format dist deb coverage
 # A bare machine gets its packages by itself for these two (and for nothing else).
 NEED := $(if $(filter demo check,$(MAKECMDGOALS)),spng turbojpeg) $(if $(filter check,$(MAKECMDGOALS)),criterion)
 
@@ -64,6 +64,10 @@ fuzz_programs   := $(FUZZERS:%.c=$(BUILD)/%)
 version_part = $(shell sed -n 's/^.define SK_VERSION_$(1) //p' include/skiplane.h)
 VERSION := $(call version_part,MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
 SONAME  := libskiplane.so.$(call version_part,MAJOR)
+# "REVISION SECONDS": what git says of the tree and when it was committed. A tarball carries it in .revision; a tree with
+# neither is as old as the file that every release changes. Git of a folder around this one is not asked.
+revision = $(shell { [ -e .git ] && name=$$(git describe --always --abbrev=12 --dirty 2>/dev/null) && \
+  echo "$$name $$(git log -1 --format=%ct)"; } || cat .revision 2>/dev/null || echo "unknown $$(date -r CHANGELOG.md +%s)")
 archive := $(BUILD)/libskiplane.a
 shared  := $(BUILD)/libskiplane.so.$(VERSION)
 program := $(if $(wildcard $(MAIN)),$(BUILD)/skiplane)
@@ -149,13 +153,13 @@ $(BUILD)/symbols.txt: include/skiplane.h $(config)
 $(BUILD)/symbols.map: $(BUILD)/symbols.txt
 	$(Q){ echo 'SKIPLANE_0 {'; echo 'global:'; sed 's/$$/;/' $<; echo 'local: *;'; echo '};'; } >$@
 
-# What `git describe` says of the tree, its date, and how kernels are compiled; the file changes only when that does.
-# Without git the date is that of the newest file that every release changes.
+# What `git describe` says of the tree, its date, and how kernels are compiled (but for where); the file changes only when
+# that does.
+kernel_words = $(filter-out -ffile-prefix-map=% -fdebug-prefix-map=%,$(strip $(CPPFLAGS) $(kernel_flags)))
 $(BUILD)/revision.h: FORCE
-	$(Q)mkdir -p $(@D) && { printf '#define SK_BUILD_REVISION "%s"\n' "$$(git describe --always --dirty 2>/dev/null || echo unknown)"; \
-	  printf '#define SK_BUILD_DATE "%s"\n' "$$(TZ=UTC git log -1 --date=format-local:%F --format=%cd 2>/dev/null || \
-	    date -u -r CHANGELOG.md +%F)"; \
-	  printf '#define SK_KERNEL_FLAGS "%s"\n' '$(subst ",\",$(strip $(CPPFLAGS) $(kernel_flags)))'; } >$@.new && \
+	$(Q)mkdir -p $(@D) && set -- $(revision) && { printf '#define SK_BUILD_REVISION "%s"\n' "$$1"; \
+	  printf '#define SK_BUILD_DATE "%s"\n' "$$(date -u -d "@$$2" +%F)"; \
+	  printf '#define SK_KERNEL_FLAGS "%s"\n' '$(subst ",\",$(kernel_words))'; } >$@.new && \
 	  if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 $(BUILD)/bench/context.o $(BUILD)/bench/skiplane.o: $(BUILD)/revision.h
 
@@ -243,6 +247,10 @@ test_environment = BUILD='$(BUILD)' SKIPLANE='$(BUILD)/skiplane' RUNNER='$(RUNNE
 
 check: all $(unit) $(tools)
 	+@$(test_environment) tests/run
+
+# What tells in seconds whether a build is sound; needs nothing that is not built anyway.
+check-quick: all
+	@$(test_environment) QUICK=1 tests/run
 
 # The full sweeps: every combination of the checker, and the generic kernels over all pictures of ../shared.
 check-exhaustive: all $(unit)
@@ -352,6 +360,39 @@ uninstall:
 	  $(addprefix $(root)$(datadir)/skiplane/peers/,install $(notdir $(peer_files)))
 	-rmdir $(root)$(datadir)/skiplane/peers $(root)$(datadir)/skiplane
 
+# ---- Packages -----------------------------------------------------------------------------------------------------
+
+release := skiplane-$(VERSION)
+tarball := $(BUILD)/$(release).tar.gz
+
+# The same bytes wherever and whenever it is made of a revision: names sorted, times those of the commit, no owners, modes
+# without the umask. What is in it stands in its MANIFEST, so that an unpacked one makes itself again without git.
+dist:
+	$(Q)rm -rf $(BUILD)/dist && mkdir -p $(BUILD)/dist
+	$(Q){ { [ -e .git ] && git -c core.quotepath=off ls-files; } || cat MANIFEST; } >$(BUILD)/dist/list || \
+	  { echo 'make: no list of files: this is neither a git tree nor an unpacked tarball' >&2; exit 1; }
+	$(Q)LC_ALL=C sort $(BUILD)/dist/list >$(BUILD)/dist/MANIFEST
+	$(Q)set -- $(revision) && echo "$$1 $$2" >$(BUILD)/dist/.revision && \
+	  tar -cf $(BUILD)/dist/tar --format=ustar --mtime="@$$2" --owner=0 --group=0 --numeric-owner --hard-dereference \
+	    --mode=u+rw,go+rX,go-w --transform='s,^,$(release)/,S' --no-recursion --verbatim-files-from \
+	    -T $(BUILD)/dist/MANIFEST -C $(BUILD)/dist MANIFEST .revision && \
+	  gzip -9n $(BUILD)/dist/tar && mv $(BUILD)/dist/tar.gz $(tarball) && rm -r $(BUILD)/dist && echo "$(tarball): revision $$1"
+
+# Built of the tarball alone, as whoever packages it would: build/deb/*.deb. DEB_BUILD_OPTIONS are dpkg-buildpackage's.
+deb: dist
+	$(Q)rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb
+	$(Q)cp $(tarball) $(BUILD)/deb/skiplane_$(VERSION).orig.tar.gz && tar -xzf $(tarball) -C $(BUILD)/deb
+	cd $(BUILD)/deb/$(release) && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS dpkg-buildpackage -us -uc
+
+# Functions that the header has gained since: they are new in this version. A function that is gone is an error of
+# dpkg-gensymbols, and another ABI.
+symbols_file := debian/libskiplane0.symbols
+debian-symbols: $(BUILD)/symbols.txt
+	$(Q)while read -r name; do grep -q "^ $$name@" $(symbols_file) || echo " $$name@SKIPLANE_0 $(VERSION)"; done <$< \
+	  >$(BUILD)/symbols.new
+	$(Q){ grep -v '^ ' $(symbols_file); grep -h '^ ' $(symbols_file) $(BUILD)/symbols.new | LC_ALL=C sort; } \
+	  >$(symbols_file).new && mv $(symbols_file).new $(symbols_file) && rm $(BUILD)/symbols.new
+
 # ---- Style --------------------------------------------------------------------------------------------------------
 
 folders := include kernels kernels/simd dispatch reference resnet bench bench/peers tests tests/fuzz tests/emulation
@@ -397,6 +438,7 @@ help:
 	@echo 'make                  build the library, ./skiplane and, with Google Benchmark, ./skiplane-bench'
 	@echo 'make demo             profile ResNet-50 on this CPU, then classify pictures; installs what is missing'
 	@echo 'make check            all tests; installs what is missing; SKIPLANE_REQUIRE_ISA=avx512 forbids skipping it'
+	@echo 'make check-quick      a part of them that takes seconds and needs no other package'
 	@echo 'make check-sanitize   the tests under the address and undefined behaviour sanitizers'
 	@echo 'make check-avx512-emulated  the tests of the AVX-512 kernels on a CPU without it, run by AVX2 (needs SIMDe)'
 	@echo 'make check-arm        the Arm build, run under qemu-aarch64'
@@ -411,6 +453,9 @@ help:
 	@echo 'make winograd-points  measure and search the points of the Winograd kernels, some minutes, to $(BUILD)/winograd'
 	@echo 'make install          install to the prefix given to configure; DESTDIR= stages it'
 	@echo 'make uninstall        remove what install put there'
+	@echo 'make dist             a tarball of the tree, the same bytes for the same revision: $(BUILD)/skiplane-VERSION.tar.gz'
+	@echo 'make deb              Debian packages, built of that tarball, in $(BUILD)/deb (needs debhelper)'
+	@echo 'make debian-symbols   add the functions that are new in the header to those of the Debian package'
 	@echo 'make lint             clang-format, clang-tidy, cppcheck, shellcheck; changes nothing'
 	@echo 'make format           rewrite the sources with clang-format'
 	@echo 'make clean            remove what was built; distclean also removes the configurations'
@@ -418,7 +463,7 @@ help:
 	@echo 'BUILD=DIR chooses the build folder [build]; V=1 shows the commands'
 
 FORCE:
-.PHONY: all demo bench growth winograd-points check check-exhaustive check-mutants baseline check-torch check-sanitize \
+.PHONY: all demo bench growth winograd-points check check-quick check-exhaustive check-mutants dist deb debian-symbols baseline check-torch check-sanitize \
   check-avx512-emulated check-arm neon-throughput neon-objects fuzz fuzz-run install uninstall format lint clean \
   distclean help FORCE
 
