@@ -16,7 +16,7 @@ BENCH_FLAGS ?= --threads=1 --benchmark_filter='^(fma_peak|net/resnet(18|50)/auto
 # ---- Configuration: made when it is missing or older than configure ----------------------------------------------
 
 # These need none.
-WITHOUT_CONFIG := help clean distclean format dist deb coverage
+WITHOUT_CONFIG := help clean distclean format dist deb
 # A bare machine gets its packages by itself for these two (and for nothing else).
 NEED := $(if $(filter demo check,$(MAKECMDGOALS)),spng turbojpeg) $(if $(filter check,$(MAKECMDGOALS)),criterion)
 
@@ -271,12 +271,17 @@ check-torch: all
 	@$(test_environment) tests/check_torch
 
 # Other configurations live in folders of their own, configured once and again when configure changes.
-ifeq ($(filter build-sanitize build-emulated build-arm build-arm-clang build-fuzz,$(BUILD)),)
+ifeq ($(filter build-sanitize build-emulated build-arm build-arm-clang build-fuzz build-coverage,$(BUILD)),)
 build-sanitize/config.mk: configure
 	./configure --build-dir=build-sanitize --enable-sanitizers $(CONFIGURE_ARGS)
 
 build-emulated/config.mk: configure
 	./configure --build-dir=build-emulated $(CONFIGURE_ARGS) --emulate-avx512 --without-onednn --without-xnnpack --without-onnx
+
+# Optimised little, so that a line is a line; kernels still are, and no less counted.
+build-coverage/config.mk: configure
+	./configure --build-dir=build-coverage --with-criterion CFLAGS='-g -O1 --coverage' CXXFLAGS='-g -O1 --coverage' \
+	  LDFLAGS=--coverage $(CONFIGURE_ARGS)
 
 build-fuzz/config.mk: configure
 	./configure --build-dir=build-fuzz --enable-sanitizers CC=$(FUZZ_CC) CFLAGS='-g -O1 -fsanitize=fuzzer-no-link' \
@@ -297,6 +302,9 @@ build-arm-clang/config.mk: configure build-arm/sysroot/.done
 check-sanitize: build-sanitize/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-sanitize check
 
+coverage: build-coverage/config.mk
+	+@$(MAKE) --no-print-directory BUILD=build-coverage coverage-report
+
 check-avx512-emulated: build-emulated/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-emulated check
 
@@ -312,6 +320,9 @@ neon-throughput: $(arm_builds:=/config.mk)
 fuzz: build-fuzz/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-fuzz fuzz-run
 endif
+
+coverage-report: all $(unit)
+	@$(test_environment) tests/coverage
 
 neon-objects: $(filter %.neon.o,$(kernel_objects))
 
@@ -398,7 +409,7 @@ debian-symbols: $(BUILD)/symbols.txt
 folders := include kernels kernels/simd dispatch reference resnet bench bench/peers tests tests/fuzz tests/emulation
 c_files := $(wildcard $(addsuffix /*.c,$(folders)) $(addsuffix /*.cc,$(folders)))
 styled  := $(c_files) $(wildcard $(addsuffix /*.h,$(folders)) $(addsuffix /*.def,$(folders)))
-scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* tests/fuzz/* bench/peers/* .ci/run 2>/dev/null)
+scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* tests/fuzz/* bench/peers/* .ci/run debian/tests/* 2>/dev/null)
 TIDY    := clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-narrowing-conversions,$\
   -bugprone-macro-parentheses,-bugprone-reserved-identifier,-bugprone-implicit-widening-of-multiplication-result,$\
   -clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling
@@ -424,9 +435,9 @@ lint: $(BUILD)/config.mk $(BUILD)/revision.h $(onnx_schema:=.h)
 # ---- Housekeeping -------------------------------------------------------------------------------------------------
 
 clean:
-	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench onnx tests fuzz check winograd) \
+	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench onnx tests fuzz check winograd coverage dist deb) \
 	  $(BUILD)/skiplane $(BUILD)/skiplane-bench $(BUILD)/libskiplane.* $(BUILD)/symbols.* $(BUILD)/revision.h \
-	  $(pages) $(BUILD)/skiplane.bash
+	  $(pages) $(BUILD)/skiplane.bash $(tarball)
 	$(if $(filter build,$(BUILD)),rm -f skiplane skiplane-bench)
 
 # Only folders that configure made.
@@ -447,6 +458,7 @@ help:
 	@echo 'make check-mutants    plant faults in the kernels, one at a time, and see verify catch each (docs/mutants.md): minutes'
 	@echo 'make baseline         write tests/verify.baseline, the bits and errors that the tests hold the kernels to'
 	@echo 'make check-torch      compare with torchvision (Debian: python3-torchvision)'
+	@echo 'make coverage         the lines that the tests run, per folder and file, as text and pages, in build-coverage/coverage'
 	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'
 	@echo 'make bench            time the layers of ResNet-18 and 50, some minutes; BENCH_FLAGS= are those of skiplane-bench'
 	@echo 'make growth           time an image against batch and input size, half an hour; GROWTH_FLAGS= are those of bench/growth'
@@ -464,7 +476,7 @@ help:
 
 FORCE:
 .PHONY: all demo bench growth winograd-points check check-quick check-exhaustive check-mutants dist deb debian-symbols baseline check-torch check-sanitize \
-  check-avx512-emulated check-arm neon-throughput neon-objects fuzz fuzz-run install uninstall format lint clean \
+  check-avx512-emulated check-arm neon-throughput neon-objects coverage coverage-report fuzz fuzz-run install uninstall format lint clean \
   distclean help FORCE
 
 -include $(patsubst %.o,%.d,$(library_objects) $(shared_objects) $(main_object) $(bench_objects) $(test_objects) \
