@@ -12,7 +12,7 @@
 
 BEGIN {
   name = "([a-z0-9]+_)*(fail|reject|refuse|error|tell|unknown|out_of_memory)(_[a-z0-9]+)*[(]"
-  failure = "(SK_OUT_OF_MEMORY|SK_INVALID_ARGUMENT|SK_INVALID_FILE|SK_IO_ERROR|SK_UNSUPPORTED|SK_EXIT_FAILURE|" \
+  failure = "(SK_OUT_OF_MEMORY|SK_INVALID_ARGUMENT|SK_BAD_FORMAT|SK_IO_ERROR|SK_UNSUPPORTED|SK_EXIT_FAILURE|" \
     "SK_EXIT_USAGE|SK_PARSED_ERROR)"
   statement = "^(: |return )?(" name "|fprintf[(]stderr|return " failure ";|code = " failure ";)"
   tail = "(return|:|[)]) (" name "|fprintf[(]stderr)" # behind an if or a question, on its line
