@@ -18,7 +18,7 @@ BENCH_FLAGS ?= --threads=1 --benchmark_filter='^(fma_peak|net/resnet(18|50)/auto
 # ---- Configuration: made when it is missing or older than configure ----------------------------------------------
 
 # These need none.
-WITHOUT_CONFIG := help clean distclean format api-reference
+WITHOUT_CONFIG := help clean distclean format api-reference dist deb
 # A bare machine gets its packages by itself for these two (and for nothing else).
 NEED := $(if $(filter demo check,$(MAKECMDGOALS)),spng turbojpeg) $(if $(filter check,$(MAKECMDGOALS)),criterion)
 
@@ -67,14 +67,19 @@ fuzz_programs   := $(FUZZERS:%.c=$(BUILD)/%)
 version_part = $(shell sed -n 's/^.define SK_VERSION_$(1) //p' include/skiplane.h)
 VERSION := $(call version_part,MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
 SONAME  := libskiplane.so.$(call version_part,MAJOR)
+# "REVISION SECONDS": what git says of the tree and when it was committed. A tarball carries it in .revision; a tree with
+# neither is as old as the file that every release changes. Git of a folder around this one is not asked.
+revision = $(shell { [ -e .git ] && name=$$(git describe --always --abbrev=12 --dirty 2>/dev/null) && \
+  echo "$$name $$(git log -1 --format=%ct)"; } || cat .revision 2>/dev/null || echo "unknown $$(date -r CHANGELOG.md +%s)")
 archive := $(BUILD)/libskiplane.a
 shared  := $(BUILD)/libskiplane.so.$(VERSION)
 program := $(if $(wildcard $(MAIN)),$(BUILD)/skiplane)
 bench   := $(if $(BENCH),$(if $(filter 1,$(HAVE_BENCHMARK)),$(BUILD)/skiplane-bench))
 tools   := $(TOOLS:%.c=$(BUILD)/%)
 unit    := $(if $(TESTS),$(if $(filter 1,$(HAVE_CRITERION)),$(BUILD)/tests/run-unit))
-# What the program prints about itself; a program for another system needs a way to run.
-generated := $(if $(program),$(if $(and $(HOST),$(if $(RUNNER),,1)),,$(BUILD)/skiplane.1 $(BUILD)/skiplane.bash))
+# What the program prints about itself; a program for another system needs a way to run. A page for each of its commands.
+pages     := $(BUILD)/skiplane.1 $(patsubst %,$(BUILD)/skiplane-%.1,$(shell sed -n 's/^    {\.name = "\(.*\)",$$/\1/p' $(MAIN)))
+generated := $(if $(program),$(if $(and $(HOST),$(if $(RUNNER),,1)),,$(pages) $(BUILD)/skiplane.bash))
 # The documented path is ./skiplane; other build folders keep their programs to themselves.
 top     := $(if $(filter build,$(BUILD)),$(notdir $(program) $(bench)))
 
@@ -151,13 +156,13 @@ $(BUILD)/symbols.txt: include/skiplane.h $(config)
 $(BUILD)/symbols.map: $(BUILD)/symbols.txt
 	$(Q){ echo 'SKIPLANE_0 {'; echo 'global:'; sed 's/$$/;/' $<; echo 'local: *;'; echo '};'; } >$@
 
-# What `git describe` says of the tree, its date, and how kernels are compiled; the file changes only when that does.
-# Without git the date is that of the newest file that every release changes.
+# What `git describe` says of the tree, its date, and how kernels are compiled (but for where); the file changes only when
+# that does.
+kernel_words = $(filter-out -ffile-prefix-map=% -fdebug-prefix-map=%,$(strip $(CPPFLAGS) $(kernel_flags)))
 $(BUILD)/revision.h: FORCE
-	$(Q)mkdir -p $(@D) && { printf '#define SK_BUILD_REVISION "%s"\n' "$$(git describe --always --dirty 2>/dev/null || echo unknown)"; \
-	  printf '#define SK_BUILD_DATE "%s"\n' "$$(TZ=UTC git log -1 --date=format-local:%F --format=%cd 2>/dev/null || \
-	    date -u -r CHANGELOG.md +%F)"; \
-	  printf '#define SK_KERNEL_FLAGS "%s"\n' '$(subst ",\",$(strip $(CPPFLAGS) $(kernel_flags)))'; } >$@.new && \
+	$(Q)mkdir -p $(@D) && set -- $(revision) && { printf '#define SK_BUILD_REVISION "%s"\n' "$$1"; \
+	  printf '#define SK_BUILD_DATE "%s"\n' "$$(date -u -d "@$$2" +%F)"; \
+	  printf '#define SK_KERNEL_FLAGS "%s"\n' '$(subst ",\",$(kernel_words))'; } >$@.new && \
 	  if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 $(BUILD)/bench/context.o $(BUILD)/bench/skiplane.o: $(BUILD)/revision.h
 
@@ -178,6 +183,10 @@ $(BUILD)/skiplane: $(main_object) $(shared_objects) $(archive)
 $(BUILD)/skiplane.1: $(BUILD)/skiplane
 	$(call say,MAN  )
 	$(Q)$(RUNNER) $< help --man >$@
+
+$(BUILD)/skiplane-%.1: $(BUILD)/skiplane
+	$(call say,MAN  )
+	$(Q)$(RUNNER) $< help $* --man >$@
 
 $(BUILD)/skiplane.bash: $(BUILD)/skiplane
 	$(call say,BASH )
@@ -247,6 +256,10 @@ test_environment = BUILD='$(BUILD)' SKIPLANE='$(BUILD)/skiplane' RUNNER='$(RUNNE
 check: all $(unit) $(tools)
 	+@$(test_environment) tests/run
 
+# What tells in seconds whether a build is sound; needs nothing that is not built anyway.
+check-quick: all
+	@$(test_environment) QUICK=1 tests/run
+
 # The full sweeps: every combination of the checker, and the generic kernels over all pictures of ../shared.
 check-exhaustive: all $(unit)
 	OMP_WAIT_POLICY=passive SKIPLANE_EXHAUSTIVE=1 $(unit) --filter 'pretrained/*' --timeout 3600
@@ -278,7 +291,7 @@ check-torch: all
 	@$(test_environment) tests/check_torch
 
 # Other configurations live in folders of their own, configured once and again when configure changes.
-ifeq ($(filter build-sanitize build-thread build-emulated build-arm build-arm-clang build-fuzz,$(BUILD)),)
+ifeq ($(filter build-sanitize build-thread build-emulated build-arm build-arm-clang build-fuzz build-coverage,$(BUILD)),)
 build-sanitize/config.mk: configure
 	./configure --build-dir=build-sanitize --enable-sanitizers $(CONFIGURE_ARGS)
 
@@ -289,6 +302,11 @@ build-thread/config.mk: configure
 
 build-emulated/config.mk: configure
 	./configure --build-dir=build-emulated $(CONFIGURE_ARGS) --emulate-avx512 --without-onednn --without-xnnpack --without-onnx
+
+# Optimised little, so that a line is a line; kernels still are, and no less counted.
+build-coverage/config.mk: configure
+	./configure --build-dir=build-coverage --with-criterion CFLAGS='-g -O1 --coverage' CXXFLAGS='-g -O1 --coverage' \
+	  LDFLAGS=--coverage $(CONFIGURE_ARGS)
 
 build-fuzz/config.mk: configure
 	./configure --build-dir=build-fuzz --enable-sanitizers CC=$(FUZZ_CC) CFLAGS='-g -O1 -fsanitize=fuzzer-no-link' \
@@ -311,6 +329,9 @@ check-sanitize: build-sanitize/config.mk
 
 check-thread-sanitizer: build-thread/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-thread concurrent-run
+
+coverage: build-coverage/config.mk
+	+@$(MAKE) --no-print-directory BUILD=build-coverage coverage-report
 
 check-avx512-emulated: build-emulated/config.mk
 	+@$(MAKE) --no-print-directory BUILD=build-emulated check
@@ -336,6 +357,9 @@ concurrent-run: $(BUILD)/tests/concurrent
 	  $< resnet/shapes/shapes-resnet20.safetensors resnet/shapes/pictures/arrow-00.png $(BUILD)/check/concurrent \
 	  >$(BUILD)/check/concurrent.log 2>&1 && grep 'Archer detected' $(BUILD)/check/concurrent.log; \
 	code=$$?; cat $(BUILD)/check/concurrent.log; exit $$code
+
+coverage-report: all $(unit)
+	@$(test_environment) tests/coverage
 
 neon-objects: $(filter %.neon.o,$(kernel_objects))
 
@@ -384,12 +408,45 @@ uninstall:
 	  $(addprefix $(root)$(datadir)/skiplane/peers/,install $(notdir $(peer_files)))
 	-rmdir $(root)$(datadir)/skiplane/peers $(root)$(datadir)/skiplane
 
+# ---- Packages -----------------------------------------------------------------------------------------------------
+
+release := skiplane-$(VERSION)
+tarball := $(BUILD)/$(release).tar.gz
+
+# The same bytes wherever and whenever it is made of a revision: names sorted, times those of the commit, no owners, modes
+# without the umask. What is in it stands in its MANIFEST, so that an unpacked one makes itself again without git.
+dist:
+	$(Q)rm -rf $(BUILD)/dist && mkdir -p $(BUILD)/dist
+	$(Q){ { [ -e .git ] && git -c core.quotepath=off ls-files; } || cat MANIFEST; } >$(BUILD)/dist/list || \
+	  { echo 'make: no list of files: this is neither a git tree nor an unpacked tarball' >&2; exit 1; }
+	$(Q)LC_ALL=C sort $(BUILD)/dist/list >$(BUILD)/dist/MANIFEST
+	$(Q)set -- $(revision) && echo "$$1 $$2" >$(BUILD)/dist/.revision && \
+	  tar -cf $(BUILD)/dist/tar --format=ustar --mtime="@$$2" --owner=0 --group=0 --numeric-owner --hard-dereference \
+	    --mode=u+rw,go+rX,go-w --transform='s,^,$(release)/,S' --no-recursion --verbatim-files-from \
+	    -T $(BUILD)/dist/MANIFEST -C $(BUILD)/dist MANIFEST .revision && \
+	  gzip -9n $(BUILD)/dist/tar && mv $(BUILD)/dist/tar.gz $(tarball) && rm -r $(BUILD)/dist && echo "$(tarball): revision $$1"
+
+# Built of the tarball alone, as whoever packages it would: build/deb/*.deb. DEB_BUILD_OPTIONS are dpkg-buildpackage's.
+deb: dist
+	$(Q)rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb
+	$(Q)cp $(tarball) $(BUILD)/deb/skiplane_$(VERSION).orig.tar.gz && tar -xzf $(tarball) -C $(BUILD)/deb
+	cd $(BUILD)/deb/$(release) && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS dpkg-buildpackage -us -uc
+
+# Functions that the header has gained since: they are new in this version. A function that is gone is an error of
+# dpkg-gensymbols, and another ABI.
+symbols_file := debian/libskiplane0.symbols
+debian-symbols: $(BUILD)/symbols.txt
+	$(Q)while read -r name; do grep -q "^ $$name@" $(symbols_file) || echo " $$name@SKIPLANE_0 $(VERSION)"; done <$< \
+	  >$(BUILD)/symbols.new
+	$(Q){ grep -v '^ ' $(symbols_file); grep -h '^ ' $(symbols_file) $(BUILD)/symbols.new | LC_ALL=C sort; } \
+	  >$(symbols_file).new && mv $(symbols_file).new $(symbols_file) && rm $(BUILD)/symbols.new
+
 # ---- Style --------------------------------------------------------------------------------------------------------
 
 folders := include kernels kernels/simd dispatch reference resnet bench bench/peers tests tests/fuzz tests/emulation tests/preload
 c_files := $(wildcard $(addsuffix /*.c,$(folders)) $(addsuffix /*.cc,$(folders)))
 styled  := $(c_files) $(wildcard $(addsuffix /*.h,$(folders)) $(addsuffix /*.def,$(folders)))
-scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* tests/fuzz/* bench/peers/* .ci/run 2>/dev/null)
+scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* tests/fuzz/* bench/peers/* .ci/run debian/tests/* 2>/dev/null)
 TIDY    := clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-narrowing-conversions,$\
   -bugprone-macro-parentheses,-bugprone-reserved-identifier,-bugprone-implicit-widening-of-multiplication-result,$\
   -clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling
@@ -415,9 +472,9 @@ lint: $(BUILD)/config.mk $(BUILD)/revision.h $(onnx_schema:=.h)
 # ---- Housekeeping -------------------------------------------------------------------------------------------------
 
 clean:
-	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench onnx tests fuzz check winograd) \
+	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench onnx tests fuzz check winograd coverage dist deb) \
 	  $(BUILD)/skiplane $(BUILD)/skiplane-bench $(BUILD)/libskiplane.* $(BUILD)/symbols.* $(BUILD)/revision.h \
-	  $(BUILD)/skiplane.1 $(BUILD)/skiplane.bash
+	  $(pages) $(BUILD)/skiplane.bash $(tarball)
 	$(if $(filter build,$(BUILD)),rm -f skiplane skiplane-bench)
 
 # Only folders that configure made.
@@ -429,6 +486,7 @@ help:
 	@echo 'make                  build the library, ./skiplane and, with Google Benchmark, ./skiplane-bench'
 	@echo 'make demo             profile ResNet-50 on this CPU, then classify pictures; installs what is missing'
 	@echo 'make check            all tests; installs what is missing; SKIPLANE_REQUIRE_ISA=avx512 forbids skipping it'
+	@echo 'make check-quick      a part of them that takes seconds and needs no other package'
 	@echo 'make check-sanitize   the tests under the address and undefined behaviour sanitizers'
 	@echo 'make check-thread-sanitizer  concurrent plans, networks, runs and files under the thread sanitizer (needs clang, libomp)'
 	@echo 'make check-avx512-emulated  the tests of the AVX-512 kernels on a CPU without it, run by AVX2 (needs SIMDe)'
@@ -441,12 +499,16 @@ help:
 	@echo 'make abi              write tests/abi.txt, the ABI that the tests hold the library to'
 	@echo 'make api-reference    write docs/api.md from include/skiplane.h'
 	@echo 'make check-torch      compare with torchvision (Debian: python3-torchvision)'
+	@echo 'make coverage         the lines that the tests run, per folder and file, as text and pages, in build-coverage/coverage'
 	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'
 	@echo 'make bench            time the layers of ResNet-18 and 50, some minutes; BENCH_FLAGS= are those of skiplane-bench'
 	@echo 'make growth           time an image against batch and input size, half an hour; GROWTH_FLAGS= are those of bench/growth'
 	@echo 'make winograd-points  measure and search the points of the Winograd kernels, some minutes, to $(BUILD)/winograd'
 	@echo 'make install          install to the prefix given to configure; DESTDIR= stages it'
 	@echo 'make uninstall        remove what install put there'
+	@echo 'make dist             a tarball of the tree, the same bytes for the same revision: $(BUILD)/skiplane-VERSION.tar.gz'
+	@echo 'make deb              Debian packages, built of that tarball, in $(BUILD)/deb (needs debhelper)'
+	@echo 'make debian-symbols   add the functions that are new in the header to those of the Debian package'
 	@echo 'make lint             clang-format, clang-tidy, cppcheck, shellcheck; changes nothing'
 	@echo 'make format           rewrite the sources with clang-format'
 	@echo 'make clean            remove what was built; distclean also removes the configurations'
@@ -454,9 +516,10 @@ help:
 	@echo 'BUILD=DIR chooses the build folder [build]; V=1 shows the commands'
 
 FORCE:
-.PHONY: all demo bench growth winograd-points check check-exhaustive check-mutants soak baseline check-torch check-sanitize \
-  check-thread-sanitizer concurrent-run check-avx512-emulated check-arm neon-throughput neon-objects fuzz fuzz-run install \
-  uninstall format lint clean distclean help FORCE
+.PHONY: all demo bench growth winograd-points check check-quick check-exhaustive check-mutants soak baseline abi \
+  api-reference check-torch check-sanitize check-thread-sanitizer concurrent-run check-avx512-emulated check-arm \
+  neon-throughput neon-objects coverage coverage-report fuzz fuzz-run install uninstall dist deb debian-symbols format lint \
+  clean distclean help FORCE
 
 -include $(patsubst %.o,%.d,$(library_objects) $(shared_objects) $(main_object) $(bench_objects) $(test_objects) \
   $(tool_objects) $(CONCURRENT:%.c=$(BUILD)/%.o) $(FUZZERS:%.c=$(BUILD)/%.o))

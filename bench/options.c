@@ -1,5 +1,6 @@
 #include "bench/options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
@@ -629,7 +630,7 @@ void sk_options_help(const struct sk_command *command) {
   print_examples(command);
 }
 
-/* ---- The man page ----------------------------------------------------------------------------------------------- */
+/* ---- The man pages ---------------------------------------------------------------------------------------------- */
 
 enum { ROFF_WIDTH = 76 };
 
@@ -681,24 +682,86 @@ static void put_roff_option(const struct option_entry *entry) {
   put_roff(entry->help);
 }
 
-void sk_options_manual(const struct sk_command *command) {
-  printf(".SS %s\n\\fBskiplane %s\\fR\n", command->name, command->name);
-  put_roff(command->usage);
-  fputs(".PP\n", stdout);
-  put_roff(command->summary);
-  if (command->details) put_roff(command->details);
-  for (int i = 0; i < SK_OPTION_COUNT; i++) {
-    if (command->accepts & sk_option_bit(i)) put_roff_option(&entries[i]);
+/* Each line of the usage is a way to call the command: "[--seed N] |" and, behind blanks, "--case FILE". */
+static void put_roff_usage(const struct sk_command *command) {
+  const char *line = command->usage;
+  for (bool more = true; more;) {
+    const char *next = strchr(line, '\n');
+    size_t length = next ? (size_t)(next - line) : strlen(line);
+    char way[256];
+    more = next != NULL;
+    while (more && length > 0 && strchr(" |", line[length - 1])) length--;
+    snprintf(way, sizeof way, "%.*s", (int)length, line);
+    printf("\\fBskiplane %s\\fR\n", command->name);
+    if (*way) put_roff(way);
+    if (more) fputs(".br\n", stdout);
+    line = more ? next + 1 : line;
   }
 }
 
-void sk_options_manual_examples(const struct sk_command *command) {
+/* The summary is a sentence; what stands beside a name is none. */
+static void put_roff_title(const struct sk_command *command) {
+  char title[256];
+  snprintf(title, sizeof title, "%c%s", tolower((unsigned char)command->summary[0]), command->summary + 1);
+  title[strcspn(title, ".")] = '\0';
+  printf("skiplane\\-");
+  put_roff_word(command->name, strlen(command->name), false);
+  printf(" \\-\n");
+  put_roff(title);
+}
+
+/* A line of the details that ends with a full stop ends a paragraph. */
+static void put_roff_details(const char *details) {
+  char paragraph[1024];
+  while (*details) {
+    const char *stop = strstr(details, ".\n");
+    const int length = stop ? (int)(stop + 1 - details) : (int)strlen(details);
+    snprintf(paragraph, sizeof paragraph, "%.*s", length, details);
+    printf(".PP\n");
+    put_roff(paragraph);
+    details += length;
+    details += strspn(details, "\n");
+  }
+}
+
+static void put_roff_examples(const struct sk_command *command) {
   for (size_t i = 0; i < SK_EXAMPLES && command->examples[i].arguments; i++) {
     const int column = printf(".TP\n\\fBskiplane %s", command->name);
     put_roff_words(command->examples[i].arguments, (size_t)column, " \\\n"); /* joined: a tag is one line */
     fputs("\\fR\n", stdout);
     put_roff(command->examples[i].meaning);
   }
+}
+
+void sk_options_manual_entry(const struct sk_command *command) {
+  printf(".TP\n\\fB");
+  put_roff_word(command->name, strlen(command->name), false);
+  printf("\\fR\n");
+  put_roff(command->summary);
+}
+
+void sk_options_manual_reference(const struct sk_command *command) {
+  printf(".BR skiplane\\-");
+  put_roff_word(command->name, strlen(command->name), false);
+  printf(" (1),\n");
+}
+
+void sk_options_manual(const struct sk_command *command) {
+  const struct option_entry help = {"help", NULL, "Print a summary of this.", 'h', false};
+  printf(".SH NAME\n");
+  put_roff_title(command);
+  printf(".SH SYNOPSIS\n");
+  put_roff_usage(command);
+  printf(".SH DESCRIPTION\n");
+  put_roff(command->summary);
+  if (command->details) put_roff_details(command->details);
+  printf(".SH OPTIONS\n");
+  for (int i = 0; i < SK_OPTION_COUNT; i++) {
+    if (command->accepts & sk_option_bit(i)) put_roff_option(&entries[i]);
+  }
+  put_roff_option(&help);
+  printf(".SH EXAMPLES\n");
+  put_roff_examples(command);
 }
 
 /* ---- Completion ------------------------------------------------------------------------------------------------- */

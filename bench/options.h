@@ -156,9 +156,11 @@ void sk_options_free(struct sk_options *options);
 /* Print the help of a command to stdout. */
 void sk_options_help(const struct sk_command *command);
 
-/* Print a command's part of the man page's sections COMMANDS and EXAMPLES, in roff. */
+/* Print, in roff, the sections of a command's man page from NAME to EXAMPLES; its entry in the program's page, and
+ * what refers to it there. */
 void sk_options_manual(const struct sk_command *command);
-void sk_options_manual_examples(const struct sk_command *command);
+void sk_options_manual_entry(const struct sk_command *command);
+void sk_options_manual_reference(const struct sk_command *command);
 
 /* Print branches of the completion's two `case`: a command's options; what completes each option's value. */
 void sk_options_complete(const struct sk_command *command);

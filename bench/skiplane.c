@@ -1,4 +1,5 @@
 /* The program: a table of commands. */
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -209,18 +210,35 @@ static void print_environment(void) {
       ".TP\nCOLUMNS\nThe width of a terminal that does not tell its own.\n");
 }
 
-/* skiplane help --man: the man page, for the Makefile. */
+/* The head of a man page, whose name is that of the program, or with that of a command behind it. */
+static void print_manual_head(const char *command) {
+  printf(".TH SKIPLANE");
+  if (command) putchar('-');
+  for (const char *at = command; at && *at; at++) putchar(toupper((unsigned char)*at));
+  printf(" 1 %s \"skiplane %s\" \"User Commands\"\n.nh\n.ad l\n", SK_BUILD_DATE, sk_version());
+}
+
+/* skiplane help --man: the program's man page, for the Makefile. */
 static void print_manual(void) {
+  print_manual_head(NULL);
   printf(
-      ".TH SKIPLANE 1 %s \"skiplane %s\" \"User Commands\"\n.nh\n.ad l\n"
       ".SH NAME\nskiplane \\- run, measure and check SIMD kernels for residual networks\n"
-      ".SH SYNOPSIS\n.B skiplane\n.I COMMAND\n[\\fIOPTION\\fR...]\n.SH COMMANDS\n",
-      SK_BUILD_DATE, sk_version());
-  for (size_t i = 0; i < COMMANDS; i++) sk_options_manual(&commands[i]);
-  printf(".SH EXAMPLES\n");
-  for (size_t i = 0; i < COMMANDS; i++) sk_options_manual_examples(&commands[i]);
+      ".SH SYNOPSIS\n.B skiplane\n.I COMMAND\n[\\fIOPTION\\fR...]\n.SH COMMANDS\n"
+      "Each has a page of its own, such as\n.BR skiplane\\-%s (1).\n",
+      commands[0].name);
+  for (size_t i = 0; i < COMMANDS; i++) sk_options_manual_entry(&commands[i]);
   print_environment();
-  printf(".SH SEE ALSO\n.BR skiplane\\-bench (1)\n");
+  printf(".SH SEE ALSO\n");
+  for (size_t i = 0; i < COMMANDS; i++) sk_options_manual_reference(&commands[i]);
+  printf(".BR skiplane\\-bench (1)\n");
+}
+
+/* skiplane help COMMAND --man: that of a command, likewise. */
+static void print_command_manual(const struct sk_command *command) {
+  print_manual_head(command->name);
+  sk_options_manual(command);
+  print_environment();
+  printf(".SH SEE ALSO\n.BR skiplane (1)\n");
 }
 
 static void print_names(void) {
@@ -317,7 +335,9 @@ static enum sk_exit help(int argc, char **argv) {
     return SK_EXIT_SUCCESS;
   }
   const struct sk_command *command = find_command(argv[1]);
-  if (command) {
+  if (command && argc > 2 && strcmp(argv[2], "--man") == 0) {
+    print_command_manual(command);
+  } else if (command) {
     sk_options_help(command);
   } else if (strcmp(argv[1], "--man") == 0) {
     print_manual();

@@ -68,11 +68,11 @@ static char *print_path(const char *format, ...) {
 
 static bool is_there(const char *path) { return path && access(path, R_OK) == 0; }
 
-/* The folder that the user names, else the source tree's if it is still there, else the installed one. */
+/* The folder that the user names, else the source tree's if it is known and still there, else the installed one. */
 static char *find_peers(void) {
   const char *given = getenv("SKIPLANE_PEERS");
   if (given) return print_path("%s", given);
-  const bool has_source = is_there(SK_SOURCE_FOLDER "/bench/peers/protocol.py");
+  const bool has_source = *SK_SOURCE_FOLDER && is_there(SK_SOURCE_FOLDER "/bench/peers/protocol.py");
   return print_path("%s", has_source ? SK_SOURCE_FOLDER "/bench/peers" : SK_DATA_FOLDER "/peers");
 }
 
