@@ -255,7 +255,7 @@ static void write_conv(struct builder *b, size_t node) {
 static void write_batch_norm(struct builder *b, size_t node) {
   struct operation *o = begin(b, node, "BatchNormalization", b->ranks[b->graph->nodes[node].inputs[0]]);
   for (int i = 0; i < SK_PARAMETER_COUNT; i++) add_parameter(b, o, node, (enum sk_parameter)i);
-  add_float(o, "epsilon", SK_BATCH_NORM_EPSILON);
+  add_float(o, "epsilon", sk_node_epsilon(&b->graph->nodes[node]));
 }
 
 /* Pads after the last pixel with which a window fits `outputs` times without rounding up. */
@@ -390,6 +390,11 @@ static void write_node(struct builder *b, size_t node) {
     case SK_NODE_DENSE: write_dense(b, node); break;
     case SK_NODE_SOFTMAX: write_softmax(b, node); break;
     case SK_NODE_SUBSAMPLE: write_subsample(b, node); break;
+    case SK_NODE_SIGMOID:
+    case SK_NODE_CLIP:
+    case SK_NODE_MULTIPLY:
+    case SK_NODE_CONCAT:
+    case SK_NODE_PAD:
     case SK_NODE_OP_COUNT: break;
   }
 }

@@ -113,7 +113,7 @@ static double parameter(const struct sk_node *node, enum sk_parameter parameter,
 
 static void fold_channel(const struct folded *folded, const struct sk_node *batch_norm, size_t o) {
   const double scale = parameter(batch_norm, SK_PARAMETER_WEIGHT, o) /
-                       sqrt(parameter(batch_norm, SK_PARAMETER_VARIANCE, o) + SK_BATCH_NORM_EPSILON);
+                       sqrt(parameter(batch_norm, SK_PARAMETER_VARIANCE, o) + sk_node_epsilon(batch_norm));
   const double beta = parameter(batch_norm, SK_PARAMETER_BIAS, o);
   const double moved = (folded->bias[o] - parameter(batch_norm, SK_PARAMETER_MEAN, o)) * scale;
   for (size_t i = 0; i < folded->per_output; i++) folded->weights[o * folded->per_output + i] *= scale;

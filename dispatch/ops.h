@@ -19,9 +19,10 @@ struct sk_engine {
 struct sk_pool_shape {
   size_t kernel_height, kernel_width;
   size_t stride_height, stride_width;
-  size_t dilation_height, dilation_width; /* max pool only; 1 otherwise */
+  size_t dilation_height, dilation_width;
   size_t pad_top, pad_bottom, pad_left, pad_right;
   bool ceil_mode;
+  bool ceil_past_input;   /* in ceil_mode: whether the last window may start behind the input */
   bool count_include_pad; /* average pool only */
 };
 

@@ -120,7 +120,7 @@ static void run_batch_norm(const struct sk_node *node, size_t batch, const doubl
                            const struct parameters *parameters, double *y) {
   double *const *const p = parameters->values;
   sk_reference_batch_norm(batch, node->channels, node->height * node->width, x, p[SK_PARAMETER_WEIGHT],
-                          p[SK_PARAMETER_BIAS], p[SK_PARAMETER_MEAN], p[SK_PARAMETER_VARIANCE], SK_BATCH_NORM_EPSILON,
+                          p[SK_PARAMETER_BIAS], p[SK_PARAMETER_MEAN], p[SK_PARAMETER_VARIANCE], sk_node_epsilon(node),
                           y);
 }
 
@@ -147,6 +147,11 @@ static void run_op(const struct sk_node *n, const struct sk_node *from, size_t b
       break;
     case SK_NODE_SOFTMAX: sk_reference_softmax(batch, n->channels, x, y); break;
     case SK_NODE_SUBSAMPLE: run_subsample(n, batch, from, x, y); break;
+    case SK_NODE_SIGMOID:
+    case SK_NODE_CLIP:
+    case SK_NODE_MULTIPLY:
+    case SK_NODE_CONCAT:
+    case SK_NODE_PAD:
     case SK_NODE_INPUT:
     case SK_NODE_OP_COUNT: break; /* filled by the caller */
   }

@@ -158,7 +158,7 @@ struct channel_norm {
 static struct channel_norm channel_norm(const struct sk_node *batch_norm, size_t channel) {
   const double gamma = (double)read_one(batch_norm, SK_PARAMETER_WEIGHT, channel);
   const double variance = (double)read_one(batch_norm, SK_PARAMETER_VARIANCE, channel);
-  return (struct channel_norm){.scale = gamma / sqrt(variance + SK_BATCH_NORM_EPSILON),
+  return (struct channel_norm){.scale = gamma / sqrt(variance + sk_node_epsilon(batch_norm)),
                                .mean = (double)read_one(batch_norm, SK_PARAMETER_MEAN, channel),
                                .beta = (double)read_one(batch_norm, SK_PARAMETER_BIAS, channel)};
 }

@@ -235,8 +235,21 @@ static sk_status make_schedule(sk_net *net, const char *model, const sk_net_opti
   return options->plan ? take_planned(net, model, options) : choose_algorithms(net, options->algorithm);
 }
 
+/* What the graph can say and no step does yet. */
+static sk_status check_supported(const struct sk_graph *graph) {
+  for (size_t i = 0; i < graph->count; i++) {
+    const struct sk_node *const n = &graph->nodes[i], *const x = &graph->nodes[n->inputs[0]];
+    const bool needs_vector = n->op == SK_NODE_FLATTEN || n->op == SK_NODE_SOFTMAX;
+    if (n->op < SK_NODE_SIGMOID && !sk_node_broadcasts(graph, i) && !(needs_vector && x->height * x->width > 1))
+      continue;
+    return sk_fail(SK_UNSUPPORTED, "layer \"%s\": no kernel for %s of this shape", n->name, sk_node_op_name(n->op));
+  }
+  return SK_OK;
+}
+
 static sk_status plan_net(sk_net *net, const char *model, const sk_net_options *options) {
   sk_status status = choose_engine(net, options);
+  if (!status) status = check_supported(&net->graph);
   if (!status) status = find_taps(net, model, options);
   if (!status) status = make_schedule(net, model, options);
   if (!status) {
@@ -427,6 +440,11 @@ static void run_step(const struct run *run, const struct sk_step *step, const st
     case SK_NODE_DENSE: sk_op_dense(engine, &layer->dense, run->batch, &x, &y); break;
     case SK_NODE_SOFTMAX: sk_op_softmax(engine, run->batch, &x, &y); break;
     case SK_NODE_SUBSAMPLE: sk_op_subsample(engine, node->stride, run->batch, &x, &y); break;
+    case SK_NODE_SIGMOID:
+    case SK_NODE_CLIP:
+    case SK_NODE_MULTIPLY:
+    case SK_NODE_CONCAT:
+    case SK_NODE_PAD:
     case SK_NODE_INPUT:
     case SK_NODE_FLATTEN:
     case SK_NODE_OP_COUNT: break; /* never scheduled */
