@@ -14,7 +14,7 @@
  * Each rounding multiplies a term by (1 + d), |d| <= u = 2^-24, so that n of them change it by gamma_n = n*u / (1 -
  * n*u) at most (Higham (2002), "Accuracy and Stability of Numerical Algorithms", lemma 3.1). Below the normal range a
  * rounding is off by eta = 2^-150 at most instead, whatever the size of the result; the roundings that follow in the
- * sum make n*eta / (1 - n*u) of n such errors. ReLU moves no two numbers further apart.
+ * sum make n*eta / (1 - n*u) of n such errors. ReLU and clip move no two numbers further apart.
  */
 double sk_rounding_bound(size_t roundings, double magnitude) {
   const double nu = (double)roundings * 0x1p-24;
@@ -68,6 +68,31 @@ void sk_chain_compute(size_t terms, const float *x, bool per_lane, const float *
 }
 
 float sk_exact_fma(float a, float b, float c) { return fmaf(a, b, c); }
+
+/* ---- Activations ---- */
+
+const char *sk_activation_name(enum sk_activation activation) {
+  static const char *const names[SK_ACTIVATIONS] = {"no relu", "relu", "clip"};
+  return names[activation];
+}
+
+/* Small, so that most data has values on either side, and not about zero, so that neither bound can pass for the other.
+ */
+const struct sk_clip_bounds sk_activation_bounds = {-0.25F, 0.375F};
+
+float sk_activate(enum sk_activation activation, float value) {
+  if (activation == SK_ACTIVATION_RELU) return value < 0 ? 0 : value;
+  if (activation != SK_ACTIVATION_CLIP) return value;
+  if (value < sk_activation_bounds.minimum) return sk_activation_bounds.minimum;
+  return value > sk_activation_bounds.maximum ? sk_activation_bounds.maximum : value;
+}
+
+double sk_activate_exact(enum sk_activation activation, double value) {
+  if (activation == SK_ACTIVATION_RELU) return value < 0 ? 0 : value;
+  if (activation != SK_ACTIVATION_CLIP) return value;
+  if (value < (double)sk_activation_bounds.minimum) return (double)sk_activation_bounds.minimum;
+  return value > (double)sk_activation_bounds.maximum ? (double)sk_activation_bounds.maximum : value;
+}
 
 /* ---- Winograd ---- */
 

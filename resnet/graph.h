@@ -9,6 +9,7 @@
 #define SK_RESNET_GRAPH_H
 
 #include "dispatch/ops.h"
+#include "dispatch/ops_move.h"
 #include "resnet/weights.h"
 
 enum sk_node_op {
@@ -44,17 +45,6 @@ enum sk_parameter {
 #define SK_NO_NODE SIZE_MAX
 #define SK_BATCH_NORM_EPSILON 1e-5 /* torch's default, which all of the built-in networks keep */
 
-/* min(max(x, minimum), maximum), infinite where there is no bound; NaN passes. */
-struct sk_clip_bounds {
-  float minimum, maximum;
-};
-
-/* Rows and columns of `value` around every channel. */
-struct sk_padding {
-  size_t top, bottom, left, right;
-  float value;
-};
-
 struct sk_node {
   enum sk_node_op op;
   const char *name; /* torchvision's, or the importer's */
@@ -66,12 +56,12 @@ struct sk_node {
   /* Of the output. Given for an input (all three), a dense layer and a subsampling (channels); else inferred. */
   size_t channels, height, width;
 
-  sk_conv_shape conv;        /* conv; batch 1, input's sizes inferred */
-  struct sk_pool_shape pool; /* max pool, average pool */
-  size_t stride;             /* subsample */
-  bool bias;                 /* conv, dense: whether it has one */
-  double epsilon;            /* batch norm; 0: torch's default */
-  struct sk_clip_bounds clip;
+  sk_conv_shape conv;         /* conv; batch 1, input's sizes inferred */
+  struct sk_pool_shape pool;  /* max pool, average pool */
+  size_t stride;              /* subsample */
+  bool bias;                  /* conv, dense: whether it has one */
+  double epsilon;             /* batch norm; 0: torch's default */
+  struct sk_clip_bounds clip; /* infinite where there is no bound */
   struct sk_padding pad;
 
   /* Bound by sk_graph_bind, NULL until then. They belong to the weights, which must outlive their use. */
