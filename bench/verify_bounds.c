@@ -21,6 +21,46 @@ double sk_rounding_bound(size_t roundings, double magnitude) {
   return (nu * magnitude + (double)roundings * UNDERFLOW) / (1 - nu);
 }
 
+/* ---- Softmax ---- */
+
+/*
+ * How far a probability may be off, relative to itself: u = 2^-24 each for
+ *   |x_i - m| times the rounding of x_i - m, which the exponential multiplies by its argument; 2 for SLEEF's 1.0 ULP;
+ *   the same of the sum, weighted by its terms; ceil(count/16) - 1 + 4 additions; and the division.
+ * Terms below the normal range may be lost altogether: each is below 2^-125, as is the loss in the quotient.
+ */
+struct softmax_row {
+  double largest, sum;
+  double roundings; /* of the sum */
+};
+
+static double softmax_bound(const struct softmax_row *row, double x) {
+  const double e = exp(x - row->largest), own = e > 0 ? fabs(x - row->largest) : 0;
+  const double nu =
+      1.01 * (own + 2 + row->roundings + 1) * 0x1p-24; /* 1% for products of roundings: own is below 750 */
+  return nu * e / row->sum;
+}
+
+static struct softmax_row describe_row(const double *x, size_t count, size_t step) {
+  struct softmax_row row = {.largest = -INFINITY};
+  double weighted = 0;
+  for (size_t i = 0; i < count; i++) row.largest = fmax(row.largest, x[i * step]);
+  for (size_t i = 0; i < count; i++) {
+    const double e = exp(x[i * step] - row.largest);
+    row.sum += e;
+    if (e > 0) weighted += e * fabs(x[i * step] - row.largest);
+  }
+  const size_t additions = (count + 15) / 16 - 1 + 4;
+  row.roundings = weighted / row.sum + 2 + (double)additions;
+  return row;
+}
+
+void sk_softmax_bounds(const double *x, size_t classes, size_t step, double *bound) {
+  const struct softmax_row row = describe_row(x, classes, step);
+  const double lost = (double)(classes + 2) * 0x1p-125;
+  for (size_t i = 0; i < classes; i++) bound[i * step] = softmax_bound(&row, x[i * step]) + lost;
+}
+
 /* ---- Chains ---- */
 
 /* Compiled twice, with the instruction and without: a call of fmaf for each term would be 20 times slower. */

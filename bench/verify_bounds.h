@@ -13,6 +13,9 @@
  * `magnitude`, the sum of the absolute values of its terms. */
 double sk_rounding_bound(size_t roundings, double magnitude);
 
+/* How far a kernel's probabilities may be off: of classes whose logits x and bounds are `step` apart. NaN in some. */
+void sk_softmax_bounds(const double *x, size_t classes, size_t step, double *bound);
+
 /* The 16 lanes of one chain of fused multiply-adds: as the numerics contract has it, the real sum (in double
  * precision: exact for small integers), and the sum of absolute values. */
 struct sk_chain {

@@ -119,38 +119,6 @@ static void fill_logits(struct sk_verify *v, enum logits kind, float *x, size_t 
   if (kind == LOGITS_INFINITE) x[chosen] = sk_random_below(&v->random, 2) ? INFINITY : -INFINITY;
 }
 
-/*
- * How far a probability may be off, relative to itself: u = 2^-24 each for
- *   |x_i - m| times the rounding of x_i - m, which the exponential multiplies by its argument; 2 for SLEEF's 1.0 ULP;
- *   the same of the sum, weighted by its terms; ceil(count/16) - 1 + 4 additions; and the division.
- * Terms below the normal range may be lost altogether: each is below 2^-125, as is the loss in the quotient.
- */
-struct softmax_row {
-  double largest, sum;
-  double roundings; /* of the sum */
-};
-
-static double softmax_bound(const struct softmax_row *row, double x) {
-  const double e = exp(x - row->largest), own = e > 0 ? fabs(x - row->largest) : 0;
-  const double nu =
-      1.01 * (own + 2 + row->roundings + 1) * 0x1p-24; /* 1% for products of roundings: own is below 750 */
-  return nu * e / row->sum;
-}
-
-static struct softmax_row describe_row(const double *x, size_t count) {
-  struct softmax_row row = {.largest = -INFINITY};
-  double weighted = 0;
-  for (size_t i = 0; i < count; i++) row.largest = fmax(row.largest, x[i]);
-  for (size_t i = 0; i < count; i++) {
-    const double e = exp(x[i] - row.largest);
-    row.sum += e;
-    if (e > 0) weighted += e * fabs(x[i] - row.largest);
-  }
-  const size_t additions = (count + 15) / 16 - 1 + 4;
-  row.roundings = weighted / row.sum + 2 + (double)additions;
-  return row;
-}
-
 /* SLEEF's scalar form of the exponential whose bits are the same on every ISA. sleef.h declares it only where the
  * compiler may use FMA. */
 float Sleef_finz_expf1_u10purecfma(float);
@@ -181,12 +149,10 @@ static struct sk_expected *softmax_expected(struct sk_verify *v, const float *x,
   } else {
     memset(bits, 0, count * sizeof *bits); /* the last bit may differ there, so none is compared */
   }
-  const struct softmax_row row = describe_row(real, count);
-  const double lost = (double)(count + 2) * 0x1p-125;
+  double *bound = sk_verify_scratch(v, count * sizeof *bound);
+  sk_softmax_bounds(real, count, 1, bound);
   for (size_t i = 0; i < count; i++) {
-    const bool finite = !isnan(y[i]);
-    expected[i] =
-        (struct sk_expected){bits[i], v->hardware_fma, y[i], finite ? softmax_bound(&row, real[i]) + lost : 0};
+    expected[i] = (struct sk_expected){bits[i], v->hardware_fma, y[i], isnan(y[i]) ? 0 : bound[i]};
   }
   return expected;
 }

@@ -308,7 +308,7 @@ void sk_net_describe(const sk_net *net, sk_net_info *info) {
                         .in_channels = input->channels,
                         .in_height = input->height,
                         .in_width = input->width,
-                        .classes = net->graph.nodes[net->graph.count - 1].channels,
+                        .classes = sk_node_elements(&net->graph.nodes[net->graph.count - 1]),
                         .layers = net->schedule.count,
                         .macs = sk_graph_macs(&net->graph),
                         .workspace_bytes = net->workspace_bytes,
