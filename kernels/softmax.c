@@ -49,6 +49,6 @@ void SK_NAME(softmax_f32)(const struct sk_softmax_args *args) {
   y = args->y;
   for (size_t i = 0; i < args->count; i += SK_BLOCK, y += args->y_block) {
     const size_t lanes = lanes_at(i, args->count);
-    for (size_t l = 0; l < SK_BLOCK; l++) y[l] = l < lanes ? y[l] / total : 0;
+    for (size_t l = 0; l < lanes; l++) y[l] /= total;
   }
 }
