@@ -126,7 +126,7 @@ static void run(const struct sk_case *c, void *prepared) {
     case SK_NODE_GLOBAL_AVERAGE_POOL: sk_op_global_average_pool(s->engine, c->batch, &s->x, &s->y); break;
     case SK_NODE_DENSE: sk_op_dense(s->engine, &s->dense, c->batch, &s->x, &s->y); break;
     case SK_NODE_SOFTMAX: sk_op_softmax(s->engine, c->batch, &s->x, &s->y); break;
-    case SK_NODE_SUBSAMPLE: sk_op_subsample(s->engine, o->stride, c->batch, &s->x, &s->y); break;
+    case SK_NODE_SUBSAMPLE: sk_op_subsample(o->stride, c->batch, &s->x, &s->y, s->engine.threads); break;
     case TO_BLOCKED: sk_tensor_import(s->engine.kernels, &s->x, c->batch, s->plain, c->threads); break;
     case FROM_BLOCKED: sk_tensor_export(s->engine.kernels, &s->x, c->batch, s->plain, c->threads); break;
     default: break;

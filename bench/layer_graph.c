@@ -25,6 +25,7 @@ sk_status sk_layer_graph_cut(struct sk_graph *layer, const struct sk_graph *netw
     batch_norm.inputs[0] = last;
     last = sk_graph_add(layer, &batch_norm);
   }
+  /* A fused clip is left out: no comparison of single layers knows one. */
   if (step->relu) {
     sk_graph_add(layer, &(struct sk_node){.op = SK_NODE_RELU, .name = "relu", .inputs = {last}});
   }

@@ -44,6 +44,7 @@ struct constant {
   Onnx__TensorProto tensor;
   int64_t dimensions[MAX_RANK];
   int64_t integers[MAX_INTEGERS];
+  float number;
   float *converted; /* weights that are no float32 where they lie */
 };
 
@@ -184,6 +185,14 @@ static void add_integers_input(struct builder *b, struct operation *o, const cha
   add_input(o, c->tensor.name);
 }
 
+/* Give an operation a number as its next input. */
+static void add_float_input(struct builder *b, struct operation *o, const char *node, const char *part, float value) {
+  struct constant *c = add_constant(b, join(b, node, part), ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, 0, NULL);
+  c->number = value;
+  c->tensor.raw_data = (ProtobufCBinaryData){sizeof c->number, (uint8_t *)&c->number};
+  add_input(o, c->tensor.name);
+}
+
 /* Point a constant to a tensor's elements, converted unless they are float32 already. */
 static void set_weights(struct builder *b, struct constant *c, const struct sk_weight_tensor *tensor) {
   c->tensor.raw_data = (ProtobufCBinaryData){tensor->bytes, (uint8_t *)(uintptr_t)tensor->data};
@@ -255,7 +264,7 @@ static void write_conv(struct builder *b, size_t node) {
 static void write_batch_norm(struct builder *b, size_t node) {
   struct operation *o = begin(b, node, "BatchNormalization", b->ranks[b->graph->nodes[node].inputs[0]]);
   for (int i = 0; i < SK_PARAMETER_COUNT; i++) add_parameter(b, o, node, (enum sk_parameter)i);
-  add_float(o, "epsilon", SK_BATCH_NORM_EPSILON);
+  add_float(o, "epsilon", sk_node_epsilon(&b->graph->nodes[node]));
 }
 
 /* Pads after the last pixel with which a window fits `outputs` times without rounding up. */
@@ -296,13 +305,35 @@ static void write_average_pool(struct builder *b, size_t node) {
   struct operation *o = begin(b, node, "AveragePool", 4);
   add_window(o, n, &b->graph->nodes[n->inputs[0]], n->pool.ceil_mode && n->pool.count_include_pad);
   if (n->pool.count_include_pad) add_integer(o, "count_include_pad", 1);
+  if (n->pool.dilation_height == 1 && n->pool.dilation_width == 1) return;
+  b->status = sk_fail(SK_UNSUPPORTED, "layer \"%s\": a dilated average pool, which operator set %d does not have",
+                      n->name, OPERATOR_SET);
 }
 
-static void write_add(struct builder *b, size_t node) {
+/* An operator of two inputs. */
+static struct operation *write_on_two(struct builder *b, size_t node, const char *type) {
   const struct sk_node *n = &b->graph->nodes[node];
   const size_t rank = b->ranks[n->inputs[0]];
-  char *shortcut = input_of_rank(b, n, 1, rank);
-  add_input(begin(b, node, "Add", rank), shortcut);
+  char *second = input_of_rank(b, n, 1, rank);
+  struct operation *o = begin(b, node, type, rank);
+  add_input(o, second);
+  return o;
+}
+
+/* Bounds are inputs; an infinite one does nothing. */
+static void write_clip(struct builder *b, size_t node) {
+  const struct sk_node *n = &b->graph->nodes[node];
+  struct operation *o = begin(b, node, "Clip", b->ranks[n->inputs[0]]);
+  add_float_input(b, o, n->name, "min", n->clip.minimum);
+  add_float_input(b, o, n->name, "max", n->clip.maximum);
+}
+
+static void write_pad(struct builder *b, size_t node) {
+  const struct sk_node *n = &b->graph->nodes[node];
+  const struct sk_padding *p = &n->pad;
+  struct operation *o = begin(b, node, "Pad", 4);
+  add_integers_input(b, o, n->name, "pads", 8, (size_t[]){0, 0, p->top, p->left, 0, 0, p->bottom, p->right});
+  add_float_input(b, o, n->name, "value", p->value);
 }
 
 static void write_dense(struct builder *b, size_t node) {
@@ -382,7 +413,7 @@ static void write_node(struct builder *b, size_t node) {
     case SK_NODE_CONV: write_conv(b, node); break;
     case SK_NODE_BATCH_NORM: write_batch_norm(b, node); break;
     case SK_NODE_RELU: write_elementwise(b, node, "Relu"); break;
-    case SK_NODE_ADD: write_add(b, node); break;
+    case SK_NODE_ADD: write_on_two(b, node, "Add"); break;
     case SK_NODE_MAX_POOL: write_max_pool(b, node); break;
     case SK_NODE_AVERAGE_POOL: write_average_pool(b, node); break;
     case SK_NODE_GLOBAL_AVERAGE_POOL: begin(b, node, "GlobalAveragePool", 4); break;
@@ -390,6 +421,11 @@ static void write_node(struct builder *b, size_t node) {
     case SK_NODE_DENSE: write_dense(b, node); break;
     case SK_NODE_SOFTMAX: write_softmax(b, node); break;
     case SK_NODE_SUBSAMPLE: write_subsample(b, node); break;
+    case SK_NODE_SIGMOID: write_elementwise(b, node, "Sigmoid"); break;
+    case SK_NODE_CLIP: write_clip(b, node); break;
+    case SK_NODE_MULTIPLY: write_on_two(b, node, "Mul"); break;
+    case SK_NODE_CONCAT: add_integer(write_on_two(b, node, "Concat"), "axis", 1); break;
+    case SK_NODE_PAD: write_pad(b, node); break;
     case SK_NODE_OP_COUNT: break;
   }
 }

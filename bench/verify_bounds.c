@@ -14,11 +14,51 @@
  * Each rounding multiplies a term by (1 + d), |d| <= u = 2^-24, so that n of them change it by gamma_n = n*u / (1 -
  * n*u) at most (Higham (2002), "Accuracy and Stability of Numerical Algorithms", lemma 3.1). Below the normal range a
  * rounding is off by eta = 2^-150 at most instead, whatever the size of the result; the roundings that follow in the
- * sum make n*eta / (1 - n*u) of n such errors. ReLU moves no two numbers further apart.
+ * sum make n*eta / (1 - n*u) of n such errors. ReLU and clip move no two numbers further apart.
  */
 double sk_rounding_bound(size_t roundings, double magnitude) {
   const double nu = (double)roundings * 0x1p-24;
   return (nu * magnitude + (double)roundings * UNDERFLOW) / (1 - nu);
+}
+
+/* ---- Softmax ---- */
+
+/*
+ * How far a probability may be off, relative to itself: u = 2^-24 each for
+ *   |x_i - m| times the rounding of x_i - m, which the exponential multiplies by its argument; 2 for SLEEF's 1.0 ULP;
+ *   the same of the sum, weighted by its terms; ceil(count/16) - 1 + 4 additions; and the division.
+ * Terms below the normal range may be lost altogether: each is below 2^-125, as is the loss in the quotient.
+ */
+struct softmax_row {
+  double largest, sum;
+  double roundings; /* of the sum */
+};
+
+static double softmax_bound(const struct softmax_row *row, double x) {
+  const double e = exp(x - row->largest), own = e > 0 ? fabs(x - row->largest) : 0;
+  const double nu =
+      1.01 * (own + 2 + row->roundings + 1) * 0x1p-24; /* 1% for products of roundings: own is below 750 */
+  return nu * e / row->sum;
+}
+
+static struct softmax_row describe_row(const double *x, size_t count, size_t step) {
+  struct softmax_row row = {.largest = -INFINITY};
+  double weighted = 0;
+  for (size_t i = 0; i < count; i++) row.largest = fmax(row.largest, x[i * step]);
+  for (size_t i = 0; i < count; i++) {
+    const double e = exp(x[i * step] - row.largest);
+    row.sum += e;
+    if (e > 0) weighted += e * fabs(x[i * step] - row.largest);
+  }
+  const size_t additions = (count + 15) / 16 - 1 + 4;
+  row.roundings = weighted / row.sum + 2 + (double)additions;
+  return row;
+}
+
+void sk_softmax_bounds(const double *x, size_t classes, size_t step, double *bound) {
+  const struct softmax_row row = describe_row(x, classes, step);
+  const double lost = (double)(classes + 2) * 0x1p-125;
+  for (size_t i = 0; i < classes; i++) bound[i * step] = softmax_bound(&row, x[i * step]) + lost;
 }
 
 /* ---- Chains ---- */
@@ -68,6 +108,31 @@ void sk_chain_compute(size_t terms, const float *x, bool per_lane, const float *
 }
 
 float sk_exact_fma(float a, float b, float c) { return fmaf(a, b, c); }
+
+/* ---- Activations ---- */
+
+const char *sk_activation_name(enum sk_activation activation) {
+  static const char *const names[SK_ACTIVATIONS] = {"no relu", "relu", "clip"};
+  return names[activation];
+}
+
+/* Small, so that most data has values on either side, and not about zero, so that neither bound can pass for the other.
+ */
+const struct sk_clip_bounds sk_activation_bounds = {-0.25F, 0.375F};
+
+float sk_activate(enum sk_activation activation, float value) {
+  if (activation == SK_ACTIVATION_RELU) return value < 0 ? 0 : value;
+  if (activation != SK_ACTIVATION_CLIP) return value;
+  if (value < sk_activation_bounds.minimum) return sk_activation_bounds.minimum;
+  return value > sk_activation_bounds.maximum ? sk_activation_bounds.maximum : value;
+}
+
+double sk_activate_exact(enum sk_activation activation, double value) {
+  if (activation == SK_ACTIVATION_RELU) return value < 0 ? 0 : value;
+  if (activation != SK_ACTIVATION_CLIP) return value;
+  if (value < (double)sk_activation_bounds.minimum) return (double)sk_activation_bounds.minimum;
+  return value > (double)sk_activation_bounds.maximum ? (double)sk_activation_bounds.maximum : value;
+}
 
 /* ---- Winograd ---- */
 

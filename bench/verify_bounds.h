@@ -5,12 +5,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kernels/kernels.h"
 #include "reference/winograd.h"
 #include "skiplane.h"
 
 /* How far rounding can carry a result in which no term meets more than `roundings` roundings, relative to
  * `magnitude`, the sum of the absolute values of its terms. */
 double sk_rounding_bound(size_t roundings, double magnitude);
+
+/* How far a kernel's probabilities may be off: of classes whose logits x and bounds are `step` apart. NaN in some. */
+void sk_softmax_bounds(const double *x, size_t classes, size_t step, double *bound);
 
 /* The 16 lanes of one chain of fused multiply-adds: as the numerics contract has it, the real sum (in double
  * precision: exact for small integers), and the sum of absolute values. */
@@ -30,6 +34,15 @@ void sk_chain_compute(size_t terms, const float *x, bool per_lane, const float *
 
 /* a*b + c rounded once, on any machine. */
 float sk_exact_fma(float a, float b, float c);
+
+/* What ends a convolution. */
+enum sk_activation { SK_ACTIVATION_NONE, SK_ACTIVATION_RELU, SK_ACTIVATION_CLIP, SK_ACTIVATIONS };
+const char *sk_activation_name(enum sk_activation activation);
+
+/* Apply it, to a float's bits and to a real number: clips to these bounds. No two numbers get further apart. */
+extern const struct sk_clip_bounds sk_activation_bounds;
+float sk_activate(enum sk_activation activation, float value);
+double sk_activate_exact(enum sk_activation activation, double value);
 
 /* Find the exact matrices of F(m,3) at the kernels' points for a stride. False if reference/ has no such set. */
 bool sk_winograd_exact(size_t m, size_t stride, sk_reference_winograd *winograd);

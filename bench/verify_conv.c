@@ -5,16 +5,18 @@
 #include "bench/verify_bounds.h"
 #include "bench/verify_internal.h"
 
-/* What happens after the chain: every combination is one number from 0 to 11. */
+/* What happens after the chain: every combination is one number from 0 to 17. */
 enum residual_kind { RESIDUAL_NONE, RESIDUAL_SEPARATE, RESIDUAL_IN_PLACE, RESIDUAL_KINDS };
 struct epilogue {
-  bool bias, relu;
+  bool bias;
+  enum sk_activation activation;
   enum residual_kind residual;
 };
-enum { EPILOGUES = 2 * 2 * RESIDUAL_KINDS };
+enum { EPILOGUES = 2 * SK_ACTIVATIONS * RESIDUAL_KINDS };
 
 static struct epilogue epilogue_number(size_t number) {
-  return (struct epilogue){number % 2 == 0, number / 2 % 2 == 0, (enum residual_kind)(number / 4 % RESIDUAL_KINDS)};
+  return (struct epilogue){number % 2 == 0, (enum sk_activation)(number / 2 % SK_ACTIVATIONS),
+                           (enum residual_kind)(number / 2 / SK_ACTIVATIONS % RESIDUAL_KINDS)};
 }
 
 static const char *residual_name(enum residual_kind kind) {
@@ -22,7 +24,7 @@ static const char *residual_name(enum residual_kind kind) {
   return names[kind];
 }
 
-/* What becomes of a chain that `roundings` operations made: + residual, ReLU. */
+/* What becomes of a chain that `roundings` operations made: + residual, activation. */
 static struct sk_expected finish(const struct sk_chain *chain, size_t lane, struct epilogue e, float residual,
                                  enum sk_data data, size_t roundings) {
   float bits = chain->bits[lane];
@@ -32,10 +34,8 @@ static struct sk_expected finish(const struct sk_chain *chain, size_t lane, stru
     exact += (double)residual;
     magnitude += fabs((double)residual);
   }
-  if (e.relu && bits < 0) bits = 0;
-  if (e.relu && exact < 0) exact = 0;
   const double bound = data == SK_DATA_INTEGERS ? 0 : sk_rounding_bound(roundings + 1, magnitude);
-  return (struct sk_expected){bits, true, exact, bound};
+  return (struct sk_expected){sk_activate(e.activation, bits), true, sk_activate_exact(e.activation, exact), bound};
 }
 
 /* ---- Direct ---- */
@@ -211,7 +211,7 @@ static void run_first_block(struct sk_verify *v, struct sk_conv_direct_args *arg
   struct sk_conv_direct_args part = *args;
   part.channels = SK_BLOCK;
   part.residual = NULL;
-  part.relu = false;
+  part.relu = part.clip = false;
   v->kernels->conv_direct(&part);
   args->x += args->x_block;
   args->weights += SK_BLOCK * args->kernel_height * args->kernel_width * args->blocks * SK_BLOCK;
@@ -230,9 +230,11 @@ static void run_direct(struct sk_verify *v, const struct direct_model *m, size_t
                                      .channels = c->channels,
                                      .kernel_height = c->kernel_height,
                                      .kernel_width = c->kernel_width,
-                                     .relu = e.relu};
+                                     .relu = e.activation == SK_ACTIVATION_RELU,
+                                     .clip = e.activation == SK_ACTIVATION_CLIP,
+                                     .bounds = sk_activation_bounds};
   sk_verify_at(v, "%s, %zux%zu pixels, %zu blocks, %s, %s, %s, %s", sk_data_name(m->data), rows, pixels, m->blocks,
-               e.bias ? "bias" : "no bias", residual_name(e.residual), e.relu ? "relu" : "no relu",
+               e.bias ? "bias" : "no bias", residual_name(e.residual), sk_activation_name(e.activation),
                sk_guard_side_name(side));
   const float *x = direct_input(v, m, &args, &floats);
   args.x = sk_verify_input(v, SK_SLOT_X, x, floats, side);
@@ -430,9 +432,11 @@ static void run_grouped(struct sk_verify *v, const struct grouped_model *m, size
                                       .channels = c->channels,
                                       .kernel_height = c->kernel_height,
                                       .kernel_width = c->kernel_width,
-                                      .relu = e.relu};
+                                      .relu = e.activation == SK_ACTIVATION_RELU,
+                                      .clip = e.activation == SK_ACTIVATION_CLIP,
+                                      .bounds = sk_activation_bounds};
   sk_verify_at(v, "%s, %zu pixels, %s, %s, %s, %s", sk_data_name(m->data), pixels, e.bias ? "bias" : "no bias",
-               residual_name(e.residual), e.relu ? "relu" : "no relu", sk_guard_side_name(side));
+               residual_name(e.residual), sk_activation_name(e.activation), sk_guard_side_name(side));
   place_grouped_input(v, m, &args, side);
   args.weights = sk_verify_input(v, SK_SLOT_WEIGHTS, m->weights, m->terms * SK_BLOCK, side);
   if (e.bias) args.bias = sk_verify_input(v, SK_SLOT_BIAS, m->bias, SK_BLOCK, side);

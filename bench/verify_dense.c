@@ -42,8 +42,9 @@ static void run_dense(struct sk_verify *v, size_t inputs, size_t panels, enum sk
     };
     v->kernels->dense(&args);
     const size_t roundings = data == SK_DATA_INTEGERS ? 0 : inputs;
-    const struct sk_plane_check check = {
-        args.y, 1, outputs / SK_BLOCK, outputs, bits, data == SK_DATA_SPECIAL ? NULL : exact, magnitude, roundings};
+    const struct sk_plane_check check = {args.y,    1,         outputs / SK_BLOCK,
+                                         outputs,   bits,      data == SK_DATA_SPECIAL ? NULL : exact,
+                                         magnitude, roundings, false};
     sk_plane_check(v, &check);
   }
   sk_verify_release(v, mark);
@@ -118,38 +119,6 @@ static void fill_logits(struct sk_verify *v, enum logits kind, float *x, size_t 
   if (kind == LOGITS_INFINITE) x[chosen] = sk_random_below(&v->random, 2) ? INFINITY : -INFINITY;
 }
 
-/*
- * How far a probability may be off, relative to itself: u = 2^-24 each for
- *   |x_i - m| times the rounding of x_i - m, which the exponential multiplies by its argument; 2 for SLEEF's 1.0 ULP;
- *   the same of the sum, weighted by its terms; ceil(count/16) - 1 + 4 additions; and the division.
- * Terms below the normal range may be lost altogether: each is below 2^-125, as is the loss in the quotient.
- */
-struct softmax_row {
-  double largest, sum;
-  double roundings; /* of the sum */
-};
-
-static double softmax_bound(const struct softmax_row *row, double x) {
-  const double e = exp(x - row->largest), own = e > 0 ? fabs(x - row->largest) : 0;
-  const double nu =
-      1.01 * (own + 2 + row->roundings + 1) * 0x1p-24; /* 1% for products of roundings: own is below 750 */
-  return nu * e / row->sum;
-}
-
-static struct softmax_row describe_row(const double *x, size_t count) {
-  struct softmax_row row = {.largest = -INFINITY};
-  double weighted = 0;
-  for (size_t i = 0; i < count; i++) row.largest = fmax(row.largest, x[i]);
-  for (size_t i = 0; i < count; i++) {
-    const double e = exp(x[i] - row.largest);
-    row.sum += e;
-    if (e > 0) weighted += e * fabs(x[i] - row.largest);
-  }
-  const size_t additions = (count + 15) / 16 - 1 + 4;
-  row.roundings = weighted / row.sum + 2 + (double)additions;
-  return row;
-}
-
 /* SLEEF's scalar form of the exponential whose bits are the same on every ISA. sleef.h declares it only where the
  * compiler may use FMA. */
 float Sleef_finz_expf1_u10purecfma(float);
@@ -174,33 +143,60 @@ static struct sk_expected *softmax_expected(struct sk_verify *v, const float *x,
   double *real = sk_verify_scratch(v, count * sizeof *real), *y = sk_verify_scratch(v, count * sizeof *y);
   float *bits = sk_verify_floats(v, count);
   for (size_t i = 0; i < count; i++) real[i] = (double)x[i];
-  sk_reference_softmax(1, count, real, y);
+  sk_reference_softmax(1, count, 1, real, y);
   if (v->hardware_fma) {
     softmax_bits(x, count, bits);
   } else {
     memset(bits, 0, count * sizeof *bits); /* the last bit may differ there, so none is compared */
   }
-  const struct softmax_row row = describe_row(real, count);
-  const double lost = (double)(count + 2) * 0x1p-125;
+  double *bound = sk_verify_scratch(v, count * sizeof *bound);
+  sk_softmax_bounds(real, count, 1, bound);
   for (size_t i = 0; i < count; i++) {
-    const bool finite = !isnan(y[i]);
-    expected[i] =
-        (struct sk_expected){bits[i], v->hardware_fma, y[i], finite ? softmax_bound(&row, real[i]) + lost : 0};
+    expected[i] = (struct sk_expected){bits[i], v->hardware_fma, y[i], isnan(y[i]) ? 0 : bound[i]};
   }
   return expected;
 }
 
-static void run_softmax(struct sk_verify *v, const float *x, size_t count, const struct sk_expected *expected,
-                        bool in_place, enum sk_guard_side side) {
-  const struct sk_region region = {1, 0, 1, 0, count};
-  float *y = sk_verify_output(v, SK_SLOT_Y, count, side);
-  const float *from = in_place ? memcpy(y, x, count * sizeof *x) : sk_verify_input(v, SK_SLOT_X, x, count, side);
-  v->kernels->softmax(from, count, y, v->hardware_fma);
-  for (size_t i = 0; i < count; i++) {
-    if (!sk_verify_value(v, y[i], &expected[i], "y", 0, 0, i)) return;
+/* Lay a row out as blocks of 16 that are `block` floats apart, with poison between them and past the row. */
+static float *lay_out_row(struct sk_verify *v, const float *x, size_t count, size_t block, size_t floats) {
+  float *row = sk_verify_floats(v, floats);
+  sk_fill_canaries(row, floats);
+  for (size_t i = 0; i < count; i++) row[i / SK_BLOCK * block + i % SK_BLOCK] = x[i];
+  return row;
+}
+
+/* The ways to lay a row out. */
+enum softmax_way { SOFTMAX_APART, SOFTMAX_IN_PLACE, SOFTMAX_SPACED, SOFTMAX_WAYS };
+static const char *const softmax_way_names[SOFTMAX_WAYS] = {"apart", "in place", "blocks apart"};
+
+static void check_softmax(struct sk_verify *v, const struct sk_softmax_args *args, const struct sk_expected *expected) {
+  static const struct sk_expected zero = {0, true, 0, 0};
+  const size_t blocks = (args->count + SK_BLOCK - 1) / SK_BLOCK;
+  const struct sk_region region = {1, 0, blocks, args->y_block, SK_BLOCK};
+  for (size_t i = 0; i < blocks * SK_BLOCK; i++) {
+    const float y = args->y[i / SK_BLOCK * args->y_block + i % SK_BLOCK];
+    if (!sk_verify_value(v, y, i < args->count ? &expected[i] : &zero, "y", 0, 0, i)) return;
   }
   sk_verify_only_wrote(v, SK_SLOT_Y, &region);
   sk_verify_inputs_unchanged(v);
+}
+
+static void run_softmax(struct sk_verify *v, const float *x, size_t count, const struct sk_expected *expected,
+                        enum softmax_way way, enum sk_guard_side side) {
+  const bool spaced = way == SOFTMAX_SPACED;
+  const size_t blocks = (count + SK_BLOCK - 1) / SK_BLOCK, mark = v->scratch_count;
+  struct sk_softmax_args args = {.count = count, .hardware_fma = v->hardware_fma};
+  args.x_block = spaced ? 3 * SK_BLOCK : SK_BLOCK;
+  args.y_block = spaced ? 2 * SK_BLOCK : SK_BLOCK;
+  const size_t written = (blocks - 1) * args.y_block + SK_BLOCK;
+  const size_t read = (blocks - 1) * args.x_block + count - (blocks - 1) * SK_BLOCK;
+  const float *row = lay_out_row(v, x, count, args.x_block, read);
+  args.y = sk_verify_output(v, SK_SLOT_Y, written, side);
+  args.x = way == SOFTMAX_IN_PLACE ? memcpy(args.y, row, read * sizeof *row)
+                                   : sk_verify_input(v, SK_SLOT_X, row, read, side);
+  v->kernels->softmax(&args);
+  check_softmax(v, &args, expected);
+  sk_verify_release(v, mark);
 }
 
 static void softmax_case(struct sk_verify *v, const void *parameters) {
@@ -210,11 +206,11 @@ static void softmax_case(struct sk_verify *v, const void *parameters) {
     float *x = sk_verify_floats(v, count);
     fill_logits(v, kind, x, count);
     const struct sk_expected *expected = softmax_expected(v, x, count);
-    for (size_t way = 0; way < 4 && !sk_verify_failed(v); way++) {
-      const enum sk_guard_side side = way % 2 == 0 ? SK_GUARD_AFTER : SK_GUARD_BEFORE;
-      sk_verify_at(v, "%s logits, %s, %s", logits_names[kind], way / 2 ? "in place" : "apart",
-                   sk_guard_side_name(side));
-      run_softmax(v, x, count, expected, way / 2 == 1, side);
+    for (size_t run = 0; run < 2 * SOFTMAX_WAYS && !sk_verify_failed(v); run++) {
+      const enum sk_guard_side side = run % 2 == 0 ? SK_GUARD_AFTER : SK_GUARD_BEFORE;
+      const enum softmax_way way = (enum softmax_way)(run / 2);
+      sk_verify_at(v, "%s logits, %s, %s", logits_names[kind], softmax_way_names[way], sk_guard_side_name(side));
+      run_softmax(v, x, count, expected, way, side);
     }
     sk_verify_release(v, mark);
   }

@@ -4,34 +4,93 @@
 
 #include "bench/verify_bounds.h"
 #include "bench/verify_plane.h"
+#include "reference/reference.h"
 
 /* ---- Elementwise ---- */
 
-enum operation { OPERATION_ADD, OPERATION_BATCH_NORM, OPERATION_RELU, OPERATIONS };
-static const char *const operation_names[OPERATIONS] = {"add", "batch_norm", "relu"};
+enum operation {
+  OPERATION_ADD,
+  OPERATION_BATCH_NORM,
+  OPERATION_RELU,
+  OPERATION_MULTIPLY,
+  OPERATION_CLIP,
+  OPERATION_SIGMOID,
+  OPERATIONS
+};
+static const char *const operation_names[OPERATIONS] = {"add", "batch_norm", "relu", "multiply", "clip", "sigmoid"};
 
 struct elementwise_case {
   enum operation operation;
+  bool per_channel; /* b is one value per channel */
   size_t height, width;
 };
 
 struct elementwise_model {
-  float *a, *b; /* [height][width][16] */
-  float scale[SK_BLOCK], shift[SK_BLOCK];
+  float *a, *b; /* [height][width][16]; of b the first pixel alone if it is one per channel */
+  float first[SK_BLOCK], second[SK_BLOCK]; /* scale and shift, or minimum and maximum */
 };
 
-static float elementwise_output(const struct elementwise_case *c, const struct elementwise_model *m, size_t at,
-                                bool relu) {
-  float value = m->a[at];
-  if (c->operation == OPERATION_ADD) value += m->b[at];
-  if (c->operation == OPERATION_BATCH_NORM)
-    value = sk_exact_fma(value, m->scale[at % SK_BLOCK], m->shift[at % SK_BLOCK]);
+static bool takes_two(enum operation operation) {
+  return operation == OPERATION_ADD || operation == OPERATION_MULTIPLY;
+}
+
+/* SLEEF's scalar form of the exponential whose bits are the same on every ISA. sleef.h declares it only where the
+ * compiler may use FMA. */
+float Sleef_finz_expf1_u10purecfma(float);
+
+static float clip_output(float value, float minimum, float maximum) {
+  const float raised = value < minimum ? minimum : value;
+  return raised > maximum ? maximum : raised;
+}
+
+/* The bits of a sigmoid are unknown to a CPU without fused multiply-add. */
+static float sigmoid_output(const struct sk_verify *v, float value, float maximum) {
+  const float y = v->hardware_fma ? 1 / (1 + Sleef_finz_expf1_u10purecfma(0 - value)) : 0;
+  return y > maximum ? maximum : y;
+}
+
+static float elementwise_output(const struct sk_verify *v, const struct elementwise_case *c,
+                                const struct elementwise_model *m, size_t at, bool relu) {
+  const size_t l = at % SK_BLOCK;
+  const float a = m->a[at], b = m->b[c->per_channel ? l : at];
+  float value = a;
+  switch (c->operation) {
+    case OPERATION_ADD: value = a + b; break;
+    case OPERATION_BATCH_NORM: value = sk_exact_fma(a, m->first[l], m->second[l]); break;
+    case OPERATION_MULTIPLY: return a * b;
+    case OPERATION_CLIP: return clip_output(a, m->first[l], m->second[l]);
+    case OPERATION_SIGMOID: return sigmoid_output(v, a, m->second[l]);
+    case OPERATION_RELU:
+    case OPERATIONS: break;
+  }
   return (relu || c->operation == OPERATION_RELU) && value < 0 ? 0 : value;
 }
 
 static void call_elementwise(struct sk_verify *v, enum operation operation, const struct sk_elementwise_args *args) {
   const struct sk_kernel_table *k = v->kernels;
-  (operation == OPERATION_ADD ? k->add : operation == OPERATION_BATCH_NORM ? k->batch_norm : k->relu)(args);
+  sk_elementwise_fn *const kernels[OPERATIONS] = {k->add, k->batch_norm, k->relu, k->multiply, k->clip, k->sigmoid};
+  kernels[operation](args);
+}
+
+/*
+ * How far a sigmoid may be off: 2 roundings for SLEEF's 1.0 ULP of the exponential, one for the sum and one for the
+ * quotient; and where the exponential overflows, the whole of a number below 2^-126.
+ */
+struct sigmoid_bound {
+  double *exact, *magnitude;
+};
+enum { SIGMOID_ROUNDINGS = 4 };
+
+static struct sigmoid_bound sigmoid_bound(struct sk_verify *v, const struct elementwise_model *m, size_t floats) {
+  struct sigmoid_bound bound = {sk_verify_scratch(v, floats * sizeof(double)),
+                                sk_verify_scratch(v, floats * sizeof(double))};
+  for (size_t at = 0; at < floats; at++) bound.exact[at] = (double)m->a[at];
+  sk_reference_sigmoid(floats, bound.exact, bound.exact);
+  for (size_t at = 0; at < floats; at++) {
+    if (bound.exact[at] > (double)m->second[at % SK_BLOCK]) bound.exact[at] = (double)m->second[at % SK_BLOCK];
+    bound.magnitude[at] = bound.exact[at] + 0x1p-104;
+  }
+  return bound;
 }
 
 enum { KINDS = SK_DATA_REALS + 1 }; /* one operation has no sum that adversarial data could upset */
@@ -51,23 +110,57 @@ static const float *place_operand(struct sk_verify *v, const struct elementwise_
   return in_place ? memcpy(y, plane, floats * sizeof *y) : sk_verify_input(v, slot, plane, floats, side);
 }
 
+/* Place what there is one of for each lane. */
+static void place_lanes(struct sk_verify *v, enum operation operation, const struct elementwise_model *m,
+                        enum sk_guard_side side, struct sk_elementwise_args *args) {
+  const float *second = sk_verify_input(v, SK_SLOT_BIAS, m->second, SK_BLOCK, side);
+  if (operation == OPERATION_SIGMOID) {
+    args->maximum = second;
+    return;
+  }
+  const float *first = sk_verify_input(v, SK_SLOT_WEIGHTS, m->first, SK_BLOCK, side);
+  if (operation == OPERATION_BATCH_NORM) {
+    args->scale = first;
+    args->shift = second;
+  } else {
+    args->minimum = first;
+    args->maximum = second;
+  }
+}
+
 static void run_elementwise(struct sk_verify *v, const struct elementwise_case *c, const struct elementwise_model *m,
                             const float *bits, enum place place, bool relu, enum sk_guard_side side) {
   const size_t mark = v->scratch_count;
-  struct sk_elementwise_args args = {.height = c->height, .width = c->width, .relu = relu};
+  struct sk_elementwise_args args = {
+      .height = c->height, .width = c->width, .relu = relu, .hardware_fma = v->hardware_fma};
   args.y_row = (c->width + 1) * SK_BLOCK;
   args.y = sk_verify_output(v, SK_SLOT_Y, (c->height - 1) * args.y_row + c->width * SK_BLOCK, side);
   args.a = place_operand(v, c, m->a, SK_SLOT_X, place == PLACE_IN_A, args.y, 2, side, &args.a_row);
-  if (c->operation == OPERATION_ADD) {
+  if (c->per_channel) {
+    args.b = sk_verify_input(v, SK_SLOT_RESIDUAL, m->b, SK_BLOCK, side);
+  } else if (takes_two(c->operation)) {
     args.b = place_operand(v, c, m->b, SK_SLOT_RESIDUAL, place == PLACE_IN_B, args.y, 3, side, &args.b_row);
-  } else if (c->operation == OPERATION_BATCH_NORM) {
-    args.scale = sk_verify_input(v, SK_SLOT_WEIGHTS, m->scale, SK_BLOCK, side);
-    args.shift = sk_verify_input(v, SK_SLOT_BIAS, m->shift, SK_BLOCK, side);
+    args.b_pixel = SK_BLOCK;
+  } else if (c->operation != OPERATION_RELU) {
+    place_lanes(v, c->operation, m, side, &args);
   }
   call_elementwise(v, c->operation, &args);
-  const struct sk_plane_check check = {args.y, c->height, c->width, args.y_row, bits, NULL, NULL, 0};
+  struct sk_plane_check check = {args.y, c->height, c->width, args.y_row, bits, NULL, NULL, 0, false};
+  if (c->operation == OPERATION_SIGMOID) {
+    const struct sigmoid_bound bound = sigmoid_bound(v, m, c->height * c->width * SK_BLOCK);
+    check.exact = bound.exact;
+    check.magnitude = bound.magnitude;
+    check.roundings = SIGMOID_ROUNDINGS;
+    check.any_bits = !v->hardware_fma;
+  }
   sk_plane_check(v, &check);
   sk_verify_release(v, mark);
+}
+
+/* Spread the arguments to where the exponential overflows, and let lanes in the end have no channel. */
+static void prepare_sigmoid(struct elementwise_model *m, size_t floats) {
+  for (size_t at = 0; at < floats; at++) m->a[at] *= (float)(1 << at % 8);
+  for (size_t l = 0; l < SK_BLOCK; l++) m->second[l] = l < 11 ? 1 : 0;
 }
 
 static void elementwise_case(struct sk_verify *v, const void *parameters) {
@@ -79,13 +172,15 @@ static void elementwise_case(struct sk_verify *v, const void *parameters) {
     const bool relu = run / KINDS % 2 == 1;
     const enum place place = (enum place)(run / KINDS / 2 % PLACES);
     const enum sk_guard_side side = (enum sk_guard_side)(run / KINDS / 2 / PLACES);
-    if (place == PLACE_IN_B && c->operation != OPERATION_ADD) continue;
+    if (place == PLACE_IN_B && (!takes_two(c->operation) || c->per_channel)) continue;
+    if (relu && c->operation >= OPERATION_MULTIPLY) continue; /* has none */
     const size_t mark = v->scratch_count;
     struct elementwise_model m = {.a = sk_verify_random_floats(v, data, floats),
                                   .b = sk_verify_random_floats(v, data, floats)};
-    sk_random_fill(&v->random, data, m.scale, SK_BLOCK);
-    sk_random_fill(&v->random, data, m.shift, SK_BLOCK);
-    for (size_t at = 0; at < floats; at++) bits[at] = elementwise_output(c, &m, at, relu);
+    sk_random_fill(&v->random, data, m.first, SK_BLOCK);
+    sk_random_fill(&v->random, data, m.second, SK_BLOCK);
+    if (c->operation == OPERATION_SIGMOID) prepare_sigmoid(&m, floats);
+    for (size_t at = 0; at < floats; at++) bits[at] = elementwise_output(v, c, &m, at, relu);
     sk_verify_at(v, "%s, %s, %s, %s", sk_data_name(data), relu ? "relu" : "no relu", place_names[place],
                  sk_guard_side_name(side));
     run_elementwise(v, c, &m, bits, place, relu, side);
@@ -93,15 +188,21 @@ static void elementwise_case(struct sk_verify *v, const void *parameters) {
   }
 }
 
+static void elementwise_cases_of(struct sk_verify *v, enum operation operation, bool per_channel) {
+  for (size_t height = 1; height <= 3; height++) {
+    for (size_t width = 1; width <= 9; width++) {
+      const struct elementwise_case parameters = {operation, per_channel, height, width};
+      const struct sk_verify_case c = {operation_names[operation], NULL, elementwise_case, &parameters};
+      sk_verify_run(v, &c, "%s/%zux%zu%s", operation_names[operation], height, width,
+                    per_channel ? "/per-channel" : "");
+    }
+  }
+}
+
 void sk_verify_elementwise_kernels(struct sk_verify *v) {
   for (enum operation operation = 0; operation < OPERATIONS; operation++) {
-    for (size_t height = 1; height <= 3; height++) {
-      for (size_t width = 1; width <= 9; width++) {
-        const struct elementwise_case parameters = {operation, height, width};
-        const struct sk_verify_case c = {operation_names[operation], NULL, elementwise_case, &parameters};
-        sk_verify_run(v, &c, "%s/%zux%zu", operation_names[operation], height, width);
-      }
-    }
+    elementwise_cases_of(v, operation, false);
+    if (takes_two(operation)) elementwise_cases_of(v, operation, true);
   }
 }
 
@@ -165,7 +266,7 @@ static void run_layout(struct sk_verify *v, const struct layout_case *c, bool sp
     a.plain = (float *)(uintptr_t)sk_verify_input(v, SK_SLOT_X, plain, floats, side);
     a.blocked = sk_verify_output(v, SK_SLOT_Y, blocked_floats, side);
     v->kernels->to_blocked(&a);
-    const struct sk_plane_check check = {a.blocked, c->height, c->width, a.blocked_row, pixels, NULL, NULL, 0};
+    const struct sk_plane_check check = {a.blocked, c->height, c->width, a.blocked_row, pixels, NULL, NULL, 0, false};
     sk_plane_check(v, &check);
   } else {
     a.blocked = (float *)(uintptr_t)sk_verify_input(v, SK_SLOT_X, blocked, blocked_floats, side);

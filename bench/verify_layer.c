@@ -113,7 +113,7 @@ static double parameter(const struct sk_node *node, enum sk_parameter parameter,
 
 static void fold_channel(const struct folded *folded, const struct sk_node *batch_norm, size_t o) {
   const double scale = parameter(batch_norm, SK_PARAMETER_WEIGHT, o) /
-                       sqrt(parameter(batch_norm, SK_PARAMETER_VARIANCE, o) + SK_BATCH_NORM_EPSILON);
+                       sqrt(parameter(batch_norm, SK_PARAMETER_VARIANCE, o) + sk_node_epsilon(batch_norm));
   const double beta = parameter(batch_norm, SK_PARAMETER_BIAS, o);
   const double moved = (folded->bias[o] - parameter(batch_norm, SK_PARAMETER_MEAN, o)) * scale;
   for (size_t i = 0; i < folded->per_output; i++) folded->weights[o * folded->per_output + i] *= scale;
@@ -269,19 +269,124 @@ static sk_status compute_dense(const struct sk_graph *graph, const struct sk_ste
   return status;
 }
 
-static void compute_add(const struct sk_layer_inputs *in, struct sk_layer_mode mode,
-                        const struct sk_layer_oracle *oracle) {
+/* The second operand's element for element i of the first, of which it may be one value per channel. */
+static size_t second_at(const struct sk_graph *graph, const struct sk_step *step, size_t i) {
+  const struct sk_node *const n = &graph->nodes[step->node];
+  return sk_node_broadcasts(graph, step->node) ? i / (n->height * n->width) : i;
+}
+
+static void compute_add(const struct sk_graph *graph, const struct sk_step *step, struct sk_layer_mode mode,
+                        const struct sk_layer_inputs *in, const struct sk_layer_oracle *oracle) {
   const struct limits limits = limits_of(1, mode);
   for (size_t i = 0; i < oracle->count; i++) {
-    const double a = (double)in->x[i], b = (double)in->residual[i];
+    const size_t j = second_at(graph, step, i);
+    const double a = (double)in->x[i], b = (double)in->residual[j];
     oracle->exact[i] = a + b;
     oracle->bound[i] = bound_of(&limits, fmax(fabs(a), limits.floor) + fmax(fabs(b), limits.floor));
-    oracle->variance[i] = in->x_variance[i] + in->residual_variance[i] + ROUNDING_VARIANCE * pow(a + b, 2);
+    oracle->variance[i] = in->x_variance[i] + in->residual_variance[j] + ROUNDING_VARIANCE * pow(a + b, 2);
   }
 }
 
-/* Max pools and subsampling only choose: they are exact, unless denormals count as zero. The error of what is chosen is
- * taken as the largest in its window. */
+static void compute_multiply(const struct sk_graph *graph, const struct sk_step *step, struct sk_layer_mode mode,
+                             const struct sk_layer_inputs *in, const struct sk_layer_oracle *oracle) {
+  const struct limits limits = limits_of(1, mode);
+  for (size_t i = 0; i < oracle->count; i++) {
+    const size_t j = second_at(graph, step, i);
+    const double a = (double)in->x[i], b = (double)in->residual[j];
+    oracle->exact[i] = a * b;
+    oracle->bound[i] = bound_of(&limits, fmax(fabs(a), limits.floor) * fmax(fabs(b), limits.floor));
+    oracle->variance[i] =
+        b * b * in->x_variance[i] + a * a * in->residual_variance[j] + ROUNDING_VARIANCE * pow(a * b, 2);
+  }
+}
+
+/* One multiply-add with a scale that was rounded before, and a shift. */
+static void compute_batch_norm(const struct sk_node *n, struct sk_layer_mode mode, const struct sk_layer_inputs *in,
+                               const struct sk_layer_oracle *oracle) {
+  const struct limits limits = limits_of(2 + ORACLE_ROUNDINGS, mode);
+  for (size_t i = 0; i < oracle->count; i++) {
+    const size_t c = i / (n->height * n->width);
+    const double scale =
+        parameter(n, SK_PARAMETER_WEIGHT, c) / sqrt(parameter(n, SK_PARAMETER_VARIANCE, c) + sk_node_epsilon(n));
+    const double beta = parameter(n, SK_PARAMETER_BIAS, c), moved = parameter(n, SK_PARAMETER_MEAN, c) * scale;
+    const double x = (double)in->x[i];
+    oracle->exact[i] = x * scale - moved + beta;
+    oracle->bound[i] = bound_of(&limits, fmax(fabs(x), limits.floor) * fmax(fabs(scale), limits.floor) + fabs(moved) +
+                                             fmax(fabs(beta), limits.floor));
+    oracle->variance[i] =
+        scale * scale * (in->x_variance[i] + ROUNDING_VARIANCE * x * x) + ROUNDING_VARIANCE * pow(oracle->exact[i], 2);
+  }
+}
+
+/* 2 roundings for the exponential's 1.0 ULP, one for the sum and one for the quotient; beyond the largest exponential
+ * what is lost is below 2^-126. */
+static void compute_sigmoid(const struct sk_layer_inputs *in, const struct sk_layer_oracle *oracle) {
+  for (size_t i = 0; i < oracle->count; i++) {
+    const double y = 1 / (1 + exp(-(double)in->x[i]));
+    oracle->exact[i] = y;
+    oracle->bound[i] = sk_rounding_bound(4 + ORACLE_ROUNDINGS, y) + 0x1p-126;
+    oracle->variance[i] = pow(y * (1 - y), 2) * in->x_variance[i] + 3 * ROUNDING_VARIANCE * y * y;
+  }
+}
+
+/* What carries an error of the logits on: d y_i = y_i ((1 - y_i) d x_i - sum of the others' y_j d x_j). */
+static void softmax_variance(const double *y, const double *x_variance, size_t classes, size_t step, double *variance) {
+  double all = 0;
+  for (size_t j = 0; j < classes; j++) all += y[j * step] * y[j * step] * x_variance[j * step];
+  for (size_t i = 0; i < classes; i++) {
+    const double own = y[i * step];
+    const double moved = (1 - 2 * own) * x_variance[i * step] + all; /* (1 - y)^2 = 1 - 2 y + y^2, which all has */
+    variance[i * step] = own * own * (fmax(moved, 0) + 3 * ROUNDING_VARIANCE);
+  }
+}
+
+static sk_status compute_softmax(const struct sk_node *n, const struct sk_layer_inputs *in,
+                                 const struct sk_layer_oracle *oracle) {
+  const size_t pixels = n->height * n->width;
+  double *x = NULL;
+  const sk_status status = widen(in->x, oracle->count, &x);
+  if (!status) sk_reference_softmax(1, n->channels, pixels, x, oracle->exact);
+  for (size_t p = 0; !status && p < pixels; p++) {
+    sk_softmax_bounds(x + p, n->channels, pixels, oracle->bound + p);
+    softmax_variance(oracle->exact + p, in->x_variance + p, n->channels, pixels, oracle->variance + p);
+  }
+  free(x);
+  return status;
+}
+
+/* ReLU and clip by themselves: what activate does to the input. */
+static void compute_activation(struct sk_layer_mode mode, const struct sk_layer_inputs *in,
+                               const struct sk_layer_oracle *oracle) {
+  for (size_t i = 0; i < oracle->count; i++) {
+    oracle->exact[i] = (double)in->x[i];
+    oracle->bound[i] = mode.flush_denormals ? 0x1p-126 : 0;
+    oracle->variance[i] = in->x_variance[i];
+  }
+}
+
+static void compute_concat(const struct sk_graph *graph, const struct sk_step *step, const struct sk_layer_inputs *in,
+                           const struct sk_layer_oracle *oracle) {
+  const size_t first = sk_node_elements(&graph->nodes[step->input]);
+  for (size_t i = 0; i < oracle->count; i++) {
+    oracle->exact[i] = (double)(i < first ? in->x[i] : in->residual[i - first]);
+    oracle->variance[i] = i < first ? in->x_variance[i] : in->residual_variance[i - first];
+  }
+}
+
+static void compute_pad(const struct sk_node *n, const struct sk_node *from, const struct sk_layer_inputs *in,
+                        const struct sk_layer_oracle *oracle) {
+  for (size_t i = 0; i < oracle->count; i++) {
+    const size_t row = i / n->width % n->height, column = i % n->width, channel = i / n->width / n->height;
+    const bool in_rows = row >= n->pad.top && row - n->pad.top < from->height;
+    const bool is_inside = in_rows && column >= n->pad.left && column - n->pad.left < from->width;
+    const size_t at = (channel * from->height + row - n->pad.top) * from->width + column - n->pad.left;
+    oracle->exact[i] = (double)(is_inside ? in->x[at] : n->pad.value);
+    oracle->variance[i] = is_inside ? in->x_variance[at] : 0;
+  }
+}
+
+/* Max pools, subsampling and flattening only choose: they are exact, unless denormals count as zero. The error of what
+ * is chosen is taken as the largest in its window. */
 static sk_status compute_choice(const struct sk_graph *graph, size_t node, double *x, size_t in,
                                 const struct sk_layer_inputs *inputs, struct sk_layer_mode mode,
                                 const struct sk_layer_oracle *oracle) {
@@ -334,18 +439,28 @@ static sk_status compute_window(const struct sk_graph *graph, const struct sk_st
 
 static sk_status compute(const struct sk_graph *graph, const struct sk_step *step, struct sk_layer_mode mode,
                          const struct sk_layer_inputs *inputs, const struct sk_layer_oracle *oracle) {
+  const struct sk_node *const node = &graph->nodes[step->node];
   switch (step->op) {
     case SK_NODE_CONV: return compute_conv(graph, step, mode, inputs, oracle);
     case SK_NODE_DENSE: return compute_dense(graph, step, mode, inputs, oracle);
-    case SK_NODE_ADD: compute_add(inputs, mode, oracle); return SK_OK;
+    case SK_NODE_ADD: compute_add(graph, step, mode, inputs, oracle); return SK_OK;
+    case SK_NODE_MULTIPLY: compute_multiply(graph, step, mode, inputs, oracle); return SK_OK;
+    case SK_NODE_BATCH_NORM: compute_batch_norm(node, mode, inputs, oracle); return SK_OK;
+    case SK_NODE_SIGMOID: compute_sigmoid(inputs, oracle); return SK_OK;
+    case SK_NODE_SOFTMAX: return compute_softmax(node, inputs, oracle);
+    case SK_NODE_RELU:
+    case SK_NODE_CLIP: compute_activation(mode, inputs, oracle); return SK_OK;
+    case SK_NODE_CONCAT: compute_concat(graph, step, inputs, oracle); return SK_OK;
+    case SK_NODE_PAD: compute_pad(node, &graph->nodes[step->input], inputs, oracle); return SK_OK;
     case SK_NODE_MAX_POOL:
     case SK_NODE_AVERAGE_POOL:
     case SK_NODE_GLOBAL_AVERAGE_POOL:
+    case SK_NODE_FLATTEN:
     case SK_NODE_SUBSAMPLE: return compute_window(graph, step, mode, inputs, oracle);
-    default:
-      return sk_fail(SK_UNSUPPORTED, "layer \"%s\": no bound for a %s by itself", graph->nodes[step->node].name,
-                     sk_node_op_name(step->op));
+    case SK_NODE_INPUT:
+    case SK_NODE_OP_COUNT: break; /* no steps */
   }
+  return SK_OK;
 }
 
 /* ReLU moves no two numbers further apart, and lets no error through where it gives 0. */
@@ -356,11 +471,27 @@ static void rectify(const struct sk_layer_oracle *oracle) {
   }
 }
 
+/* So does a clip, outside of its bounds. */
+static void clip(const struct sk_layer_oracle *oracle, struct sk_clip_bounds bounds) {
+  for (size_t i = 0; i < oracle->count; i++) {
+    const double x = oracle->exact[i], minimum = (double)bounds.minimum, maximum = (double)bounds.maximum;
+    if (x < minimum || x > maximum) oracle->variance[i] = 0;
+    const double raised = x < minimum ? minimum : x;
+    oracle->exact[i] = raised > maximum ? maximum : raised;
+  }
+}
+
+static void activate(const struct sk_layer_oracle *oracle, const struct sk_graph *graph, const struct sk_step *step) {
+  if (step->relu || step->op == SK_NODE_RELU) rectify(oracle);
+  if (step->op == SK_NODE_CLIP) clip(oracle, graph->nodes[step->node].clip);
+  if (step->clip != SK_NO_NODE) clip(oracle, graph->nodes[step->clip].clip);
+}
+
 sk_status sk_layer_oracle_compute(struct sk_layer_oracle *oracle, const struct sk_graph *graph,
                                   const struct sk_step *step, struct sk_layer_mode mode,
                                   const struct sk_layer_inputs *inputs) {
   sk_status status = allocate_oracle(oracle, sk_node_elements(&graph->nodes[step->output]));
   if (!status) status = compute(graph, step, mode, inputs, oracle);
-  if (!status && step->relu) rectify(oracle);
+  if (!status) activate(oracle, graph, step);
   return status;
 }

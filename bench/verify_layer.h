@@ -14,7 +14,7 @@
 
 /* Of one image: [channels][height][width] of what the step reads. */
 struct sk_layer_inputs {
-  const float *x, *residual;                    /* residual: NULL unless the step adds one */
+  const float *x, *residual;                    /* residual: NULL unless the step has a second input */
   const double *x_variance, *residual_variance; /* mean squares of their errors */
 };
 
@@ -31,7 +31,7 @@ struct sk_layer_oracle {
 
 /* Compute what a step makes of its inputs: the graph's operators in double precision, a batch norm applied to the
  * weights. graph: with its weights bound. Free the oracle whatever the outcome.
- * Errors: SK_UNSUPPORTED (a step that no network without taps has), SK_INVALID_ARGUMENT, SK_OUT_OF_MEMORY. */
+ * Errors: SK_UNSUPPORTED (Winograd whose matrices the reference lacks), SK_INVALID_ARGUMENT, SK_OUT_OF_MEMORY. */
 sk_status sk_layer_oracle_compute(struct sk_layer_oracle *oracle, const struct sk_graph *graph,
                                   const struct sk_step *step, struct sk_layer_mode mode,
                                   const struct sk_layer_inputs *inputs);

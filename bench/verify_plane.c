@@ -19,7 +19,7 @@ void sk_plane_check(struct sk_verify *v, const struct sk_plane_check *c) {
   const struct sk_region region = {1, 0, c->rows, c->y_row, c->columns * SK_BLOCK};
   for (size_t at = 0; at < c->rows * c->columns * SK_BLOCK; at++) {
     const size_t i = at / (c->columns * SK_BLOCK), j = at / SK_BLOCK % c->columns, l = at % SK_BLOCK;
-    struct sk_expected expected = {c->bits[at], true, 0, INFINITY};
+    struct sk_expected expected = {c->bits[at], !c->any_bits, 0, INFINITY};
     if (c->exact) expected.exact = c->exact[at];
     if (c->exact) expected.bound = sk_rounding_bound(c->roundings, c->magnitude[at]);
     if (!sk_verify_value(v, c->y[i * c->y_row + j * SK_BLOCK + l], &expected, "y", i, j, l)) return;

@@ -17,6 +17,7 @@ struct sk_plane_check {
   const double *exact;     /* likewise, or NULL */
   const double *magnitude; /* likewise */
   size_t roundings;
+  bool any_bits; /* are right, within the bounds */
 };
 
 /* Check the plane, that it is all that was written, and that the inputs are unchanged. */

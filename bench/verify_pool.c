@@ -40,9 +40,9 @@ static struct pooled pool_window(const struct pool_case *c, const float *x, size
 }
 
 /* Cells of a window within the padded plane, along one dimension. */
-static size_t padded_cells(size_t index, size_t stride, size_t kernel, size_t padded) {
+static size_t padded_cells(size_t index, size_t stride, size_t dilation, size_t kernel, size_t padded) {
   size_t cells = 0;
-  for (size_t r = 0; r < kernel; r++) cells += index * stride + r < padded;
+  for (size_t r = 0; r < kernel; r++) cells += index * stride + r * dilation < padded;
   return cells;
 }
 
@@ -53,8 +53,10 @@ static struct pooled pool_output(const struct pool_case *c, const float *x, size
     p.exact = (double)p.bits;
     return p;
   }
-  const size_t rows = padded_cells(i, a->stride_height, a->kernel_height, a->in_height + a->pad_top + a->pad_bottom);
-  const size_t columns = padded_cells(j, a->stride_width, a->kernel_width, a->in_width + a->pad_left + a->pad_right);
+  const size_t rows = padded_cells(i, a->stride_height, a->dilation_height, a->kernel_height,
+                                   a->in_height + a->pad_top + a->pad_bottom);
+  const size_t columns =
+      padded_cells(j, a->stride_width, a->dilation_width, a->kernel_width, a->in_width + a->pad_left + a->pad_right);
   const size_t count = a->count_include_pad ? rows * columns : p.count;
   p.bits /= (float)count;
   p.exact /= (double)count;
@@ -89,7 +91,8 @@ static void run_pool(struct sk_verify *v, const struct pool_case *c, enum sk_dat
     const struct sk_plane_check check = {a.y,         a.out_height,
                                          a.out_width, a.y_row,
                                          bits,        data == SK_DATA_SPECIAL ? NULL : exact,
-                                         magnitude,   c->average ? a.kernel_height * a.kernel_width + 1 : 0};
+                                         magnitude,   c->average ? a.kernel_height * a.kernel_width + 1 : 0,
+                                         false};
     sk_plane_check(v, &check);
   }
   sk_verify_release(v, mark);
@@ -99,14 +102,20 @@ static void pool_case(struct sk_verify *v, const void *parameters) {
   for (enum sk_data data = 0; data <= SK_DATA_REALS; data++) run_pool(v, parameters, data);
 }
 
-/* Outputs along one dimension by torch's rule; 0 if the window does not fit. */
+/* How the size of the output is rounded. */
+enum rounding { ROUND_DOWN, ROUND_UP, ROUND_UP_PAST_INPUT, ROUNDINGS };
+static const char *const rounding_names[ROUNDINGS] = {"", "/ceil", "/ceil-past-input"};
+
+/* Outputs along one dimension by torch's rule, or ONNX's; 0 if the window does not fit. */
 static size_t pooled_size(size_t in, size_t kernel, size_t stride, size_t dilation, size_t before, size_t after,
-                          bool ceil_mode) {
+                          enum rounding rounding) {
   const size_t window = dilation * (kernel - 1) + 1;
   if (in + before + after < window) return 0;
   const size_t span = in + before + after - window;
-  const size_t out = (ceil_mode ? (span + stride - 1) / stride : span / stride) + 1;
-  return ceil_mode && (out - 1) * stride >= in + before ? out - 1 : out;
+  if (rounding == ROUND_DOWN) return span / stride + 1;
+  const size_t out = (span + stride - 1) / stride + 1;
+  const size_t end = in + before + (rounding == ROUND_UP_PAST_INPUT ? after : 0);
+  return (out - 1) * stride >= end ? out - 1 : out;
 }
 
 /* A window: kernel, stride, dilation, padding before and after, along the height and the width. */
@@ -115,24 +124,38 @@ struct window {
 };
 
 static const struct window windows[] = {
-    {{1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}, {{1, 1}, {2, 2}, {1, 1}, {0, 0}, {0, 0}},
-    {{2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}}, {{2, 2}, {1, 1}, {1, 1}, {1, 1}, {0, 0}},
-    {{3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}}, {{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
-    {{3, 3}, {3, 3}, {1, 1}, {0, 1}, {1, 0}}, {{3, 2}, {2, 1}, {1, 1}, {1, 0}, {1, 1}},
-    {{2, 5}, {1, 3}, {1, 1}, {1, 2}, {0, 2}}, {{4, 4}, {3, 3}, {1, 1}, {2, 2}, {2, 2}},
-    {{3, 3}, {1, 1}, {2, 2}, {1, 1}, {1, 1}}, {{3, 3}, {2, 2}, {2, 3}, {1, 1}, {0, 1}},
-    {{2, 3}, {2, 1}, {3, 2}, {1, 1}, {1, 1}}, {{7, 7}, {1, 1}, {1, 1}, {3, 3}, {3, 3}},
-    {{5, 5}, {2, 2}, {1, 1}, {2, 2}, {2, 2}}, {{7, 7}, {7, 7}, {1, 1}, {0, 0}, {0, 0}},
+    {{1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}},
+    {{1, 1}, {2, 2}, {1, 1}, {0, 0}, {0, 0}},
+    {{2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}},
+    {{2, 2}, {1, 1}, {1, 1}, {1, 1}, {0, 0}},
+    {{3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}},
+    {{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    {{3, 3}, {3, 3}, {1, 1}, {0, 1}, {1, 0}},
+    {{3, 2}, {2, 1}, {1, 1}, {1, 0}, {1, 1}},
+    {{2, 5}, {1, 3}, {1, 1}, {1, 2}, {0, 2}},
+    {{4, 4}, {3, 3}, {1, 1}, {2, 2}, {2, 2}},
+    {{3, 3}, {1, 1}, {2, 2}, {1, 1}, {1, 1}},
+    {{3, 3}, {2, 2}, {2, 3}, {1, 1}, {0, 1}},
+    {{2, 3}, {2, 1}, {3, 2}, {1, 1}, {1, 1}},
+    {{7, 7}, {1, 1}, {1, 1}, {3, 3}, {3, 3}},
+    {{5, 5}, {2, 2}, {1, 1}, {2, 2}, {2, 2}},
+    {{7, 7}, {7, 7}, {1, 1}, {0, 0}, {0, 0}},
+    /* As ONNX has them: pads over half of the kernel, and a window that may begin behind the input. */
+    {{3, 3}, {2, 2}, {1, 1}, {2, 2}, {2, 2}},
+    {{4, 3}, {3, 2}, {1, 1}, {0, 1}, {3, 2}},
+    {{2, 2}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+    {{3, 2}, {4, 2}, {2, 3}, {2, 1}, {2, 1}},
 };
 
-static void pool_cases_of(struct sk_verify *v, const struct window *w, size_t height, size_t width, bool ceil_mode) {
+static void pool_cases_of(struct sk_verify *v, const struct window *w, size_t height, size_t width,
+                          enum rounding rounding) {
   struct pool_case parameters = {.args = {
                                      .in_height = height,
                                      .in_width = width,
                                      .out_height = pooled_size(height, w->kernel[0], w->stride[0], w->dilation[0],
-                                                               w->before[0], w->after[0], ceil_mode),
+                                                               w->before[0], w->after[0], rounding),
                                      .out_width = pooled_size(width, w->kernel[1], w->stride[1], w->dilation[1],
-                                                              w->before[1], w->after[1], ceil_mode),
+                                                              w->before[1], w->after[1], rounding),
                                      .kernel_height = w->kernel[0],
                                      .kernel_width = w->kernel[1],
                                      .stride_height = w->stride[0],
@@ -145,15 +168,15 @@ static void pool_cases_of(struct sk_verify *v, const struct window *w, size_t he
                                      .pad_right = w->after[1],
                                  }};
   if (parameters.args.out_height == 0 || parameters.args.out_width == 0) return;
-  const bool dilated = w->dilation[0] > 1 || w->dilation[1] > 1;
-  for (size_t kind = 0; kind < (dilated ? 1 : 3); kind++) {
+  if (rounding == ROUND_UP_PAST_INPUT && w->after[0] == 0 && w->after[1] == 0) return; /* as ROUND_UP */
+  for (size_t kind = 0; kind < 3; kind++) {
     static const char *const names[] = {"max_pool", "average_pool", "average_pool"};
     parameters.average = kind > 0;
     parameters.args.count_include_pad = kind == 2;
     const struct sk_verify_case c = {names[kind], NULL, pool_case, &parameters};
     sk_verify_run(v, &c, "%s/k%zux%zu-s%zux%zu-d%zux%zu-p%zu-%zu-%zu-%zu/%zux%zu%s%s", names[kind], w->kernel[0],
                   w->kernel[1], w->stride[0], w->stride[1], w->dilation[0], w->dilation[1], w->before[0], w->after[0],
-                  w->before[1], w->after[1], height, width, ceil_mode ? "/ceil" : "", kind == 2 ? "/include-pad" : "");
+                  w->before[1], w->after[1], height, width, rounding_names[rounding], kind == 2 ? "/include-pad" : "");
   }
 }
 
@@ -182,7 +205,7 @@ static void run_global_pool(struct sk_verify *v, const struct area *size, enum s
     float *y = sk_verify_output(v, SK_SLOT_Y, SK_BLOCK, side);
     v->kernels->global_average_pool(placed, (size->width + 2) * SK_BLOCK, size->height, size->width, y);
     const struct sk_plane_check check = {
-        y, 1, 1, SK_BLOCK, bits, data == SK_DATA_SPECIAL ? NULL : exact, magnitude, pixels + 1};
+        y, 1, 1, SK_BLOCK, bits, data == SK_DATA_SPECIAL ? NULL : exact, magnitude, pixels + 1, false};
     sk_plane_check(v, &check);
   }
   sk_verify_release(v, mark);
@@ -196,8 +219,9 @@ void sk_verify_pool_kernels(struct sk_verify *v) {
   static const struct area sizes[] = {{1, 1}, {1, 7}, {2, 3}, {4, 4}, {5, 9}, {7, 7}, {8, 3}, {12, 13}};
   const size_t count = sizeof sizes / sizeof sizes[0];
   for (size_t w = 0; w < sizeof windows / sizeof windows[0]; w++) {
-    for (size_t i = 0; i < 2 * count; i++) {
-      pool_cases_of(v, &windows[w], sizes[i / 2].height, sizes[i / 2].width, i % 2 == 1);
+    for (size_t i = 0; i < ROUNDINGS * count; i++) {
+      const struct area size = sizes[i / ROUNDINGS];
+      pool_cases_of(v, &windows[w], size.height, size.width, (enum rounding)(i % ROUNDINGS));
     }
   }
   for (size_t i = 0; i < count; i++) {

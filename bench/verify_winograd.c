@@ -153,7 +153,7 @@ struct output_model {
   const struct winograd_case *c;
   enum sk_data data;
   enum residual_kind residual_kind;
-  bool relu;
+  enum sk_activation activation;
   float t[MAX_POINTS][SK_BLOCK];
   float bias[SK_BLOCK];
   float residual[MAX_POINTS][SK_BLOCK]; /* [m][m] */
@@ -175,11 +175,11 @@ static void output_exact(const sk_reference_winograd *winograd, const struct out
     const double bias = (double)model->bias[lane];
     const double residual = model->residual_kind == RESIDUAL_NONE ? 0 : (double)model->residual[p][lane];
     y[p] += absolute ? fabs(bias) + fabs(residual) : bias + residual;
-    if (model->relu && y[p] < 0) y[p] = 0;
+    if (!absolute) y[p] = sk_activate_exact(model->activation, y[p]);
   }
 }
 
-/* Bias, residual and ReLU come after the transform, in this order. */
+/* Bias, residual and activation come after the transform, in this order. */
 static void output_bits(struct output_model *model, size_t lane) {
   const struct winograd_case *c = model->c;
   float t[MAX_POINTS], y[MAX_POINTS];
@@ -188,7 +188,7 @@ static void output_bits(struct output_model *model, size_t lane) {
   for (size_t p = 0; p < c->m * c->m; p++) {
     y[p] += model->bias[lane];
     if (model->residual_kind != RESIDUAL_NONE) y[p] += model->residual[p][lane];
-    if (model->relu && y[p] < 0) y[p] = 0;
+    y[p] = sk_activate(model->activation, y[p]);
   }
   put_lane(y, c->m * c->m, lane, model->bits);
 }
@@ -198,7 +198,7 @@ static void make_output_model(struct sk_verify *v, const struct winograd_case *c
   const size_t m = c->m, alpha = c->exact.alpha;
   *model = (struct output_model){.c = c, .data = data};
   model->residual_kind = (enum residual_kind)(epilogue % RESIDUAL_KINDS);
-  model->relu = epilogue / RESIDUAL_KINDS % 2 == 1;
+  model->activation = (enum sk_activation)(epilogue / RESIDUAL_KINDS);
   const double norm = sk_winograd_norms(&c->exact).output, largest = norm * norm + 2;
   const enum sk_part part = data == SK_DATA_OVERFLOW ? SK_PART_ADDEND : SK_PART_X; /* of a sum without weights */
   sk_random_fill_part(&v->random, data, part, largest, model->t[0], alpha * alpha * SK_BLOCK);
@@ -267,14 +267,16 @@ static void run_output(struct sk_verify *v, const struct output_model *model, si
   sk_fill_canaries(t, floats);
   for (size_t p = 0; p < points; p++) memcpy(t + p * t_point, model->t[p], sizeof model->t[p]);
   sk_verify_at(v, "%s, point stride %zu, %s, %s, %s", sk_data_name(model->data), t_point,
-               residuals[model->residual_kind], model->relu ? "relu" : "no relu", sk_guard_side_name(side));
+               residuals[model->residual_kind], sk_activation_name(model->activation), sk_guard_side_name(side));
   struct sk_winograd_output_args args = {
       .t = sk_verify_input(v, SK_SLOT_X, t, floats, side),
       .t_point = t_point,
       .bias = sk_verify_input(v, SK_SLOT_BIAS, model->bias, SK_BLOCK, side),
       .rows = c->rows,
       .columns = c->columns,
-      .relu = model->relu,
+      .relu = model->activation == SK_ACTIVATION_RELU,
+      .clip = model->activation == SK_ACTIVATION_CLIP,
+      .bounds = sk_activation_bounds,
   };
   place_output(v, model, &args, side);
   output_kernel(v->kernels, c)(&args);
@@ -287,7 +289,7 @@ static void output_case(struct sk_verify *v, const void *parameters) {
   for (enum sk_data data = SK_DATA_INTEGERS; data < SK_DATA_KINDS; data++) {
     if (!sk_verify_takes(v, data, c->rows + c->columns)) continue;
     v->data = data;
-    for (size_t epilogue = 0; epilogue < 2 * RESIDUAL_KINDS; epilogue++) {
+    for (size_t epilogue = 0; epilogue < SK_ACTIVATIONS * RESIDUAL_KINDS; epilogue++) {
       struct output_model model;
       make_output_model(v, c, data, epilogue, &model);
       for (enum sk_guard_side side = 0; side < SK_GUARD_SIDES && !sk_verify_failed(v); side++) {

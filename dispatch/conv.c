@@ -256,6 +256,11 @@ sk_status sk_conv_plan_for_caches(sk_conv **plan, const sk_conv_shape *shape, co
   return make_plan(plan, shape, weights, bias, options, &setting);
 }
 
+void sk_conv_set_clip(sk_conv *plan, struct sk_clip_bounds bounds) {
+  plan->clip = true;
+  plan->bounds = bounds;
+}
+
 void sk_conv_destroy(sk_conv *plan) {
   if (!plan) return;
   if (!plan->arena) {

@@ -41,6 +41,10 @@ static inline size_t sk_winograd_outputs(sk_algorithm algorithm) {
   }
 }
 
+/* Let runs on tensors end with a clip: act(v) = clip(v), after ReLU if that is planned, too.
+ * Requires: minimum <= 0 <= maximum, so that lanes without a channel stay zero. */
+void sk_conv_set_clip(sk_conv *plan, struct sk_clip_bounds bounds);
+
 /* Bytes of workspace for a run on tensors: less than sk_conv_workspace_bytes, which holds the tensors too. */
 size_t sk_conv_tensor_workspace_bytes(const sk_conv *plan);
 

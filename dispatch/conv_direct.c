@@ -74,6 +74,7 @@ void sk_conv_direct_in_parts(const sk_conv *plan, const struct sk_conv_direct_ar
     part.resume = first > 0;
     part.residual = last ? args->residual : NULL;
     part.relu = last && args->relu;
+    part.clip = last && args->clip;
     plan->kernels->conv_direct(&part);
     part.x += most / SK_BLOCK * args->x_block;
     part.weights += most * taps * args->blocks * SK_BLOCK;
@@ -150,6 +151,8 @@ static struct sk_conv_direct_args panel_args(const sk_conv *plan, const struct s
       .kernel_height = s->kernel_height,
       .kernel_width = s->kernel_width,
       .relu = plan->relu,
+      .clip = plan->clip,
+      .bounds = plan->bounds,
   };
 }
 

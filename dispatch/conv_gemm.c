@@ -47,7 +47,13 @@ static void fill_row(const sk_conv *plan, const struct sk_tensor *x, size_t imag
   }
 }
 
-/* Finish one output channel: from the product's row to the tensor, with bias, residual and ReLU. */
+static float activate(const sk_conv *plan, float sum) {
+  if (plan->relu && sum < 0) sum = 0;
+  if (plan->clip && plan->bounds.minimum > sum) sum = plan->bounds.minimum;
+  return plan->clip && plan->bounds.maximum < sum ? plan->bounds.maximum : sum;
+}
+
+/* Finish one output channel: from the product's row to the tensor, with bias, residual and activation. */
 static void store_channel(const sk_conv *plan, const struct sk_tensor *residual, const struct sk_tensor *y,
                           size_t image, size_t channel, const float *product) {
   const size_t block = channel / SK_BLOCK, lane = channel % SK_BLOCK;
@@ -57,7 +63,7 @@ static void store_channel(const sk_conv *plan, const struct sk_tensor *residual,
     for (size_t j = 0; j < y->width; j++) {
       float sum = *product++ + plan->bias[channel];
       if (added) sum += added[j * SK_BLOCK];
-      to[j * SK_BLOCK] = plan->relu && sum < 0 ? 0 : sum;
+      to[j * SK_BLOCK] = activate(plan, sum);
     }
   }
 }

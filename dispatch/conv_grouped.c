@@ -82,6 +82,8 @@ static void run_row(const sk_conv *plan, const struct sk_tensor *x, const struct
       .kernel_height = s->kernel_height,
       .kernel_width = s->kernel_width,
       .relu = plan->relu,
+      .clip = plan->clip,
+      .bounds = plan->bounds,
   };
   plan->kernels->conv_grouped(&args);
 }

@@ -40,7 +40,8 @@ struct sk_conv {
   struct sk_cpu_caches caches;
   enum sk_layout in_layout;
   int threads;
-  bool residual, relu, flush_denormals;
+  bool residual, relu, clip, flush_denormals;
+  struct sk_clip_bounds bounds;
   struct sk_arena *arena; /* that weights and bias are in; NULL: their own memory */
   float *weights;         /* packed as the method reads them */
   size_t weight_floats;

@@ -272,6 +272,8 @@ static void transform_output(const struct winograd_block *block, size_t tile, st
       .rows = sk_size_min(m, y->height - at.row),
       .columns = sk_size_min(m, y->width - at.column),
       .relu = plan->relu,
+      .clip = plan->clip,
+      .bounds = plan->bounds,
   };
   output_kernel(plan)(&args);
 }

@@ -11,12 +11,13 @@
 
 /* The size of a pool's output along one dimension; 0 if there is none. */
 static size_t pool_size(size_t in, size_t kernel, size_t stride, size_t dilation, size_t before, size_t after,
-                        bool ceil_mode) {
+                        bool ceil_mode, bool ceil_past_input) {
   const size_t window = dilation * (kernel - 1) + 1, padded = in + before + after;
   if (padded < window) return 0;
   const size_t span = padded - window;
   size_t out = (ceil_mode ? sk_size_divide_up(span, stride) : span / stride) + 1;
-  if (ceil_mode && (out - 1) * stride >= in + before) out--;
+  const size_t end = in + before + (ceil_past_input ? after : 0);
+  if (ceil_mode && (out - 1) * stride >= end) out--;
   return out;
 }
 
@@ -30,16 +31,16 @@ sk_status sk_pool_output_size(const struct sk_pool_shape *pool, size_t in_height
       return sk_fail(SK_INVALID_ARGUMENT, "pool: a size is %zu, expected 1 to %zu", sizes[i], limit);
     }
   }
-  if (sk_size_max(pool->pad_top, pool->pad_bottom) > pool->kernel_height / 2 ||
-      sk_size_max(pool->pad_left, pool->pad_right) > pool->kernel_width / 2) {
-    return sk_fail(SK_INVALID_ARGUMENT, "pool: padding %zu,%zu,%zu,%zu is over half of the kernel %zux%zu",
+  if (sk_size_max(pool->pad_top, pool->pad_bottom) >= pool->kernel_height ||
+      sk_size_max(pool->pad_left, pool->pad_right) >= pool->kernel_width) {
+    return sk_fail(SK_INVALID_ARGUMENT, "pool: padding %zu,%zu,%zu,%zu, expected less than the kernel %zux%zu",
                    pool->pad_top, pool->pad_bottom, pool->pad_left, pool->pad_right, pool->kernel_height,
                    pool->kernel_width);
   }
   *out_height = pool_size(in_height, pool->kernel_height, pool->stride_height, pool->dilation_height, pool->pad_top,
-                          pool->pad_bottom, pool->ceil_mode);
+                          pool->pad_bottom, pool->ceil_mode, pool->ceil_past_input);
   *out_width = pool_size(in_width, pool->kernel_width, pool->stride_width, pool->dilation_width, pool->pad_left,
-                         pool->pad_right, pool->ceil_mode);
+                         pool->pad_right, pool->ceil_mode, pool->ceil_past_input);
   if (*out_height == 0 || *out_width == 0) {
     return sk_fail(SK_INVALID_ARGUMENT, "pool: window %zux%zu is larger than the padded input of %zux%zu",
                    pool->kernel_height, pool->kernel_width, in_height, in_width);
@@ -114,27 +115,51 @@ void sk_op_global_average_pool(struct sk_engine engine, size_t batch, const stru
   sk_tensor_clear_halo(y, batch, engine.threads);
 }
 
-/* Operands of an elementwise operator; b, scale and shift may be NULL. */
+/* Bounds for the lanes of a block: 0 where there is no channel. */
+struct lane_bounds {
+  float minimum[16], maximum[16];
+};
+
+static struct lane_bounds lane_bounds(struct sk_clip_bounds bounds, size_t channels) {
+  struct lane_bounds lanes = {{0}, {0}};
+  _Static_assert(sizeof lanes.minimum / sizeof lanes.minimum[0] == SK_BLOCK, "one block");
+  for (size_t l = 0; l < channels; l++) {
+    lanes.minimum[l] = bounds.minimum;
+    lanes.maximum[l] = bounds.maximum;
+  }
+  return lanes;
+}
+
+/* Operands of an elementwise operator; b, scale, shift and bounds may be NULL. */
 struct elementwise {
   sk_elementwise_fn *kernel;
   const struct sk_tensor *a, *b, *y;
   const float *scale, *shift;
+  const struct lane_bounds *bounds; /* [2] of the last block and of those before it */
   bool relu;
 };
 
+static bool is_one_pixel(const struct sk_tensor *t) { return t->height == 1 && t->width == 1; }
+
 static struct sk_elementwise_args elementwise_args(const struct elementwise *op, size_t image, size_t plane) {
+  const bool steps = op->b && !is_one_pixel(op->b);
+  const struct lane_bounds *const bounds = op->bounds ? &op->bounds[plane + 1 < sk_tensor_planes(op->y)] : NULL;
   return (struct sk_elementwise_args){
       .a = sk_tensor_at(op->a, image, plane),
       .a_row = sk_tensor_row(op->a),
       .b = op->b ? sk_tensor_at(op->b, image, plane) : NULL,
-      .b_row = op->b ? sk_tensor_row(op->b) : 0,
+      .b_row = steps ? sk_tensor_row(op->b) : 0,
+      .b_pixel = steps ? SK_BLOCK : 0,
       .scale = op->scale ? op->scale + plane * SK_BLOCK : NULL,
       .shift = op->shift ? op->shift + plane * SK_BLOCK : NULL,
+      .minimum = bounds ? bounds->minimum : NULL,
+      .maximum = bounds ? bounds->maximum : NULL,
       .y = sk_tensor_at(op->y, image, plane),
       .y_row = sk_tensor_row(op->y),
       .height = op->y->height,
       .width = op->y->width,
       .relu = op->relu,
+      .hardware_fma = sk_cpu_has_fma(),
   };
 }
 
@@ -171,28 +196,28 @@ void sk_op_relu(struct sk_engine engine, size_t batch, const struct sk_tensor *x
   run_elementwise(&op, batch, engine);
 }
 
-/* Fill one channel of shortcut A's output: strided source pixels, or zeros where the channel is padding. */
-static void subsample_channel(const struct sk_tensor *x, const struct sk_tensor *y, size_t stride, size_t image,
-                              size_t channel) {
-  const size_t pad = (y->channels - x->channels) / 2;
-  const bool copied = channel >= pad && channel < pad + x->channels;
-  const size_t source = copied ? channel - pad : 0;
-  const float *from = sk_tensor_at(x, image, source / SK_BLOCK) + source % SK_BLOCK;
-  float *to = sk_tensor_at(y, image, channel / SK_BLOCK) + channel % SK_BLOCK;
-  for (size_t i = 0; i < y->height; i++) {
-    for (size_t j = 0; j < y->width; j++) {
-      const float value = copied ? from[i * stride * sk_tensor_row(x) + j * stride * SK_BLOCK] : 0;
-      to[i * sk_tensor_row(y) + j * SK_BLOCK] = value;
-    }
-  }
+void sk_op_multiply(struct sk_engine engine, size_t batch, const struct sk_tensor *a, const struct sk_tensor *b,
+                    const struct sk_tensor *y) {
+  const struct elementwise op = {.kernel = engine.kernels->multiply, .a = a, .b = b, .y = y};
+  run_elementwise(&op, batch, engine);
 }
 
-void sk_op_subsample(struct sk_engine engine, size_t stride, size_t batch, const struct sk_tensor *x,
-                     const struct sk_tensor *y) {
-  const size_t lanes = sk_tensor_planes(y) * SK_BLOCK; /* lanes beyond the channels become zero too */
-#pragma omp parallel for schedule(static) num_threads(engine.threads)
-  for (size_t i = 0; i < batch * lanes; i++) subsample_channel(x, y, stride, i / lanes, i % lanes);
-  sk_tensor_clear_halo(y, batch, engine.threads);
+/* Run a kernel that takes bounds for each lane. */
+static void run_bounded(sk_elementwise_fn *kernel, struct sk_clip_bounds bounds, struct sk_engine engine, size_t batch,
+                        const struct sk_tensor *x, const struct sk_tensor *y) {
+  const size_t last = x->channels - (sk_tensor_planes(x) - 1) * SK_BLOCK;
+  const struct lane_bounds lanes[2] = {lane_bounds(bounds, last), lane_bounds(bounds, SK_BLOCK)};
+  const struct elementwise op = {.kernel = kernel, .a = x, .y = y, .bounds = lanes};
+  run_elementwise(&op, batch, engine);
+}
+
+void sk_op_clip(struct sk_engine engine, struct sk_clip_bounds bounds, size_t batch, const struct sk_tensor *x,
+                const struct sk_tensor *y) {
+  run_bounded(engine.kernels->clip, bounds, engine, batch, x, y);
+}
+
+void sk_op_sigmoid(struct sk_engine engine, size_t batch, const struct sk_tensor *x, const struct sk_tensor *y) {
+  run_bounded(engine.kernels->sigmoid, (struct sk_clip_bounds){0, 1}, engine, batch, x, y);
 }
 
 static size_t dense_panels(const struct sk_dense *dense) { return sk_size_divide_up(dense->outputs, SK_DENSE_PANEL); }
@@ -227,22 +252,36 @@ void sk_dense_destroy(struct sk_dense *dense) {
   *dense = (struct sk_dense){0};
 }
 
+/* Multiply the channels of one image by a panel, block by block where a halo lies between these: the sums go on. */
+static void multiply_panel(struct sk_engine engine, const struct sk_dense *dense, const struct sk_tensor *x,
+                           size_t image, size_t panel, float *sums) {
+  const size_t step = x->halo == 0 ? dense->inputs : SK_BLOCK;
+  const float *bias = dense->bias + panel * SK_DENSE_PANEL;
+  for (size_t first = 0; first < dense->inputs; first += step, bias = sums) {
+    const struct sk_dense_args args = {
+        .x = sk_tensor_at(x, image, first / SK_BLOCK),
+        .inputs = sk_size_min(step, dense->inputs - first),
+        .weights = dense->weights + (panel * dense->inputs + first) * SK_DENSE_PANEL,
+        .bias = bias,
+        .y = sums,
+        .panels = 1,
+    };
+    engine.kernels->dense(&args);
+  }
+}
+
 /* Compute one panel of one image. The output tensor may end inside the panel: only what it has is copied to it. */
-static void dense_panel(struct sk_engine engine, const struct sk_dense *dense, const float *x, float *y, size_t panel) {
-  float out[64];
-  _Static_assert(sizeof out / sizeof out[0] == 64, "one panel");
-  const struct sk_dense_args args = {
-      .x = x,
-      .inputs = dense->inputs,
-      .weights = dense->weights + panel * dense->inputs * SK_DENSE_PANEL,
-      .bias = dense->bias + panel * SK_DENSE_PANEL,
-      .y = out,
-      .panels = 1,
-  };
-  engine.kernels->dense(&args);
-  const size_t first = panel * SK_DENSE_PANEL, lanes = sk_size_round_up(dense->outputs, SK_BLOCK);
-  /* cppcheck-suppress uninitvar ; the kernel has filled it, through the pointer in args */
-  memcpy(y + first, out, sk_size_min(SK_DENSE_PANEL, lanes - first) * sizeof(float));
+static void dense_panel(struct sk_engine engine, const struct sk_dense *dense, const struct sk_tensor *x,
+                        const struct sk_tensor *y, size_t image, size_t panel) {
+  float sums[64];
+  _Static_assert(sizeof sums / sizeof sums[0] == 64, "one panel");
+  multiply_panel(engine, dense, x, image, panel, sums);
+  const size_t first = panel * SK_DENSE_PANEL / SK_BLOCK;
+  const size_t blocks = sk_size_min(SK_DENSE_PANEL / SK_BLOCK, sk_tensor_planes(y) - first);
+  for (size_t b = 0; b < blocks; b++) {
+    /* cppcheck-suppress uninitvar ; the kernel has filled it, through the pointer in args */
+    memcpy(sk_tensor_at(y, image, first + b), sums + b * SK_BLOCK, SK_BLOCK * sizeof(float));
+  }
 }
 
 void sk_op_dense(struct sk_engine engine, const struct sk_dense *dense, size_t batch, const struct sk_tensor *x,
@@ -254,21 +293,37 @@ void sk_op_dense(struct sk_engine engine, const struct sk_dense *dense, size_t b
     const uint64_t before = sk_denormals_enter(engine.flush_denormals);
 #pragma omp for schedule(static)
     for (size_t p = 0; p < panels; p++) {
-      for (size_t n = 0; n < batch; n++) dense_panel(engine, dense, sk_tensor_at(x, n, 0), sk_tensor_at(y, n, 0), p);
+      for (size_t n = 0; n < batch; n++) dense_panel(engine, dense, x, y, n, p);
     }
     sk_denormals_leave(engine.flush_denormals, before);
   }
+  sk_tensor_clear_halo(y, batch, engine.threads);
+}
+
+static struct sk_softmax_args softmax_args(const struct sk_tensor *x, const struct sk_tensor *y, size_t image,
+                                           size_t pixel) {
+  const size_t i = pixel / x->width, j = pixel % x->width;
+  return (struct sk_softmax_args){
+      .x = sk_tensor_at(x, image, 0) + i * sk_tensor_row(x) + j * SK_BLOCK,
+      .x_block = sk_tensor_plane(x),
+      .y = sk_tensor_at(y, image, 0) + i * sk_tensor_row(y) + j * SK_BLOCK,
+      .y_block = sk_tensor_plane(y),
+      .count = x->channels,
+      .hardware_fma = sk_cpu_has_fma(),
+  };
 }
 
 void sk_op_softmax(struct sk_engine engine, size_t batch, const struct sk_tensor *x, const struct sk_tensor *y) {
-  const bool hardware_fma = sk_cpu_has_fma();
+  const size_t pixels = x->height * x->width;
 #pragma omp parallel num_threads(engine.threads)
   {
     const uint64_t before = sk_denormals_enter(engine.flush_denormals);
 #pragma omp for schedule(static)
-    for (size_t n = 0; n < batch; n++) {
-      engine.kernels->softmax(sk_tensor_at(x, n, 0), x->channels, sk_tensor_at(y, n, 0), hardware_fma);
+    for (size_t n = 0; n < batch * pixels; n++) {
+      const struct sk_softmax_args args = softmax_args(x, y, n / pixels, n % pixels);
+      engine.kernels->softmax(&args);
     }
     sk_denormals_leave(engine.flush_denormals, before);
   }
+  sk_tensor_clear_halo(y, batch, engine.threads);
 }

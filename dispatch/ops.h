@@ -19,15 +19,18 @@ struct sk_engine {
 struct sk_pool_shape {
   size_t kernel_height, kernel_width;
   size_t stride_height, stride_width;
-  size_t dilation_height, dilation_width; /* max pool only; 1 otherwise */
+  size_t dilation_height, dilation_width;
   size_t pad_top, pad_bottom, pad_left, pad_right;
   bool ceil_mode;
+  bool ceil_past_input;   /* in ceil_mode: whether the last window may start behind the input */
   bool count_include_pad; /* average pool only */
 };
 
-/* Compute a pool's output size by torch's rule: in ceil_mode the last window must start inside the input or its left
- * padding. Errors: SK_INVALID_ARGUMENT for a zero size, padding over half the kernel, or a window larger than the
- * padded input. */
+/* Compute a pool's output size: in ceil_mode the last window must start inside the input or its padding in front, which
+ * is torch's rule, unless ceil_past_input lets it start in the padding behind, as ONNX has it before opset 22. A window
+ * without a tap on the input gives -infinity as a maximum and 0 / 0 as an average of what counts no padding.
+ * Errors: SK_INVALID_ARGUMENT for a zero size, padding as large as the kernel, or a window larger than the padded
+ * input. */
 sk_status sk_pool_output_size(const struct sk_pool_shape *pool, size_t in_height, size_t in_width, size_t *out_height,
                               size_t *out_width);
 
@@ -40,7 +43,9 @@ void sk_op_average_pool(struct sk_engine engine, const struct sk_pool_shape *poo
 void sk_op_global_average_pool(struct sk_engine engine, size_t batch, const struct sk_tensor *x,
                                const struct sk_tensor *y);
 
-/* y = act(a + b). y may be a or b. */
+/* y = act(a + b). b may have height and width 1: one value for all pixels of its channel. y may be a, or a b of its
+ * shape.
+ */
 void sk_op_add(struct sk_engine engine, bool relu, size_t batch, const struct sk_tensor *a, const struct sk_tensor *b,
                const struct sk_tensor *y);
 
@@ -50,10 +55,16 @@ void sk_op_batch_norm(struct sk_engine engine, bool relu, size_t batch, const st
 
 void sk_op_relu(struct sk_engine engine, size_t batch, const struct sk_tensor *x, const struct sk_tensor *y);
 
-/* Shortcut A of He et al. (2015), section 3.3: y[n][c + pad][i][j] = x[n][c][i*stride][j*stride], other channels zero;
- * pad = (y->channels - x->channels) / 2. */
-void sk_op_subsample(struct sk_engine engine, size_t stride, size_t batch, const struct sk_tensor *x,
-                     const struct sk_tensor *y);
+/* y = a * b, otherwise as sk_op_add. */
+void sk_op_multiply(struct sk_engine engine, size_t batch, const struct sk_tensor *a, const struct sk_tensor *b,
+                    const struct sk_tensor *y);
+
+/* y = min(max(x, minimum), maximum), of NaN NaN. y may be x. */
+void sk_op_clip(struct sk_engine engine, struct sk_clip_bounds bounds, size_t batch, const struct sk_tensor *x,
+                const struct sk_tensor *y);
+
+/* y = 1 / (1 + exp(-x)). y may be x. */
+void sk_op_sigmoid(struct sk_engine engine, size_t batch, const struct sk_tensor *x, const struct sk_tensor *y);
 
 /* A dense layer's packed weights. */
 struct sk_dense {
@@ -70,11 +81,11 @@ sk_status sk_dense_create(struct sk_dense *dense, size_t inputs, size_t outputs,
 void sk_dense_destroy(struct sk_dense *dense);
 size_t sk_dense_weight_bytes(const struct sk_dense *dense);
 
-/* y[n] = dense(x[n]). x, y: NCHW16c of height and width 1, halo 0 (so that the channels are consecutive). */
+/* y[n] = dense(x[n]). x, y: height and width 1. */
 void sk_op_dense(struct sk_engine engine, const struct sk_dense *dense, size_t batch, const struct sk_tensor *x,
                  const struct sk_tensor *y);
 
-/* y[n] = softmax(x[n]), likewise. */
+/* y[n][:][i][j] = softmax(x[n][:][i][j]), over the channels. y may be x. */
 void sk_op_softmax(struct sk_engine engine, size_t batch, const struct sk_tensor *x, const struct sk_tensor *y);
 
 #endif

@@ -83,7 +83,7 @@ SK_INLINE void add_residual(const float *from, struct output_strides strides, vf
   }
 }
 
-/* End the chains: + residual, ReLU. */
+/* End the chains: + residual, ReLU, clip. */
 SK_INLINE void store_tile(const struct sk_conv_direct_args *args, struct corner at, vf *sum, const size_t rows,
                           const size_t width, const size_t blocks) {
   if (at.residual) {
@@ -92,6 +92,9 @@ SK_INLINE void store_tile(const struct sk_conv_direct_args *args, struct corner 
   }
   if (args->relu) {
     SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) sum[i] = vrelu(sum[i]);
+  }
+  if (args->clip) {
+    SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) sum[i] = vclip(sum[i], args->bounds);
   }
   const struct output_strides strides = {args->y_block, args->y_line};
   store_sums(at.y, strides, sum, rows, width, blocks);

@@ -66,7 +66,11 @@ SK_INLINE void tile(const struct sk_conv_grouped_args *args, size_t at, const en
   }
   SK_UNROLL for (size_t p = 0; p < pixels; p++) {
     const size_t to = (at + p) * SK_BLOCK;
-    pixel_store(args->y + to, pixel_epilogue(sum[p], args->residual ? args->residual + to : NULL, args->relu));
+    sum[p] = pixel_epilogue(sum[p], args->residual ? args->residual + to : NULL, args->relu);
+    if (args->clip) {
+      SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) sum[p].lane[v] = vclip(sum[p].lane[v], args->bounds);
+    }
+    pixel_store(args->y + to, sum[p]);
   }
 }
 

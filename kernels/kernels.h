@@ -6,6 +6,7 @@
  *   Strides     in floats, from one element of a dimension to the next; pointers name the first interior pixel.
  *   Alignment   pixels of NCHW16c and packed weights are 64-byte aligned; plain arrays need float alignment only.
  *   Access      nothing outside the elements that the equation names is read or written, not even by one lane.
+ *   Activation  act(v) is ReLU if `relu`, then clip(v) to `bounds` if `clip`, else v.
  *   Bits        the expression of each output element is fixed: the same bits on every ISA (docs/numerics.md).
  *   Aliasing    an output overlaps no input, but for `residual`, which may be the output itself.
  */
@@ -19,6 +20,11 @@
 #include "skiplane.h"
 
 #define SK_BLOCK ((size_t)16) /* channels of one block of NCHW16c */
+
+/* Of clip(x) = min(max(x, minimum), maximum): infinite where there is no bound. NaN passes, and so does -0. */
+struct sk_clip_bounds {
+  float minimum, maximum;
+};
 
 /*
  * Convolve a patch of rows x pixels outputs for one or two blocks of output channels.
@@ -49,7 +55,8 @@ struct sk_conv_direct_args {
   size_t y_block, y_line;
   size_t rows, pixels, blocks, channels;
   size_t kernel_height, kernel_width;
-  bool resume, relu;
+  bool resume, relu, clip;
+  struct sk_clip_bounds bounds;
 };
 typedef void sk_conv_direct_fn(const struct sk_conv_direct_args *args);
 
@@ -79,7 +86,8 @@ struct sk_conv_grouped_args {
   float *y;
   size_t pixels, channels;
   size_t kernel_height, kernel_width;
-  bool relu;
+  bool relu, clip;
+  struct sk_clip_bounds bounds;
 };
 typedef void sk_conv_grouped_fn(const struct sk_conv_grouped_args *args);
 
@@ -115,7 +123,8 @@ struct sk_winograd_output_args {
   float *y;
   size_t y_row;
   size_t rows, columns;
-  bool relu;
+  bool relu, clip;
+  struct sk_clip_bounds bounds;
 };
 typedef void sk_winograd_output_fn(const struct sk_winograd_output_args *args);
 
@@ -123,7 +132,8 @@ typedef void sk_winograd_output_fn(const struct sk_winograd_output_args *args);
  * Pool one plane (one image, one channel block). Windows are clipped to the plane, so padding is never read.
  *
  * max_pool      y = max of the window, NaN if it holds one; the first of equal values, so -0 stays before +0
- * average_pool  y = sum of the window, row by row from +0, / (clipped window, or the window within the padding)
+ * average_pool  y = sum of the window, row by row from +0, / (taps on the plane, or those within the padding)
+ * A window without a tap on the plane has the maximum -infinity and the sum 0.
  * Source: torch.nn.MaxPool2d, torch.nn.AvgPool2d.
  */
 struct sk_pool_args {
@@ -133,7 +143,7 @@ struct sk_pool_args {
   size_t y_row, out_height, out_width;
   size_t kernel_height, kernel_width;
   size_t stride_height, stride_width;
-  size_t dilation_height, dilation_width; /* max_pool only */
+  size_t dilation_height, dilation_width;
   size_t pad_top, pad_bottom, pad_left, pad_right;
   bool count_include_pad; /* average_pool only */
 };
@@ -163,11 +173,20 @@ typedef void sk_dense_fn(const struct sk_dense_args *args);
 /*
  * Normalise one row to probabilities: y[i] = exp(x[i] - max x) / sum_j exp(x[j] - max x).
  *
- * The sum is kept in 16 lanes, i mod 16, added pairwise (l with l+8, then +4, +2, +1). Plain arrays [count].
+ * Element i of x is x[i / 16 * x_block + i % 16], of y likewise; y's lanes of the last block from `count` on become
+ * zero. The sum is kept in 16 lanes, i mod 16, added pairwise (l with l+8, then +4, +2, +1).
  * hardware_fma: whether the CPU has fused multiply-add; without it the generic kernel's exponential may differ in
  * the last bit. Accuracy: SLEEF's exponential is within 1.0 ULP. y may be x.
  */
-typedef void sk_softmax_fn(const float *x, size_t count, float *y, bool hardware_fma);
+struct sk_softmax_args {
+  const float *x;
+  size_t x_block;
+  float *y;
+  size_t y_block;
+  size_t count;
+  bool hardware_fma;
+};
+typedef void sk_softmax_fn(const struct sk_softmax_args *args);
 
 /*
  * Elementwise on one plane: y[i][j][l] over rows x columns pixels.
@@ -175,18 +194,26 @@ typedef void sk_softmax_fn(const float *x, size_t count, float *y, bool hardware
  * add         act(a + b)
  * batch_norm  act(fma(a, scale[l], shift[l]))
  * relu        a < 0 ? 0 : a       (keeps NaN and -0, as torch does)
- * Aliasing: y may be a or b.
+ * multiply    a * b
+ * clip        c > maximum[l] ? maximum[l] : c, with c = a < minimum[l] ? minimum[l] : a      (keeps NaN and -0)
+ * sigmoid     s > maximum[l] ? maximum[l] : s, with s = 1 / (1 + exp(0 - a))     (keeps NaN)
+ *
+ * add, multiply  b[i][j][l] is b + i*b_row + j*b_pixel + l; both zero for one value per channel
+ * clip, sigmoid  the bounds of lanes without a channel are 0, so that these stay zero; sigmoid's others are 1
+ * Aliasing: y may be a, or b unless that is one value per channel. hardware_fma: as softmax has it. Accuracy: SLEEF's
+ * exponential is within 1.0 ULP.
  */
 struct sk_elementwise_args {
   const float *a;
   size_t a_row;
   const float *b;
-  size_t b_row;
+  size_t b_row, b_pixel;
   const float *scale, *shift;
+  const float *minimum, *maximum;
   float *y;
   size_t y_row;
   size_t height, width;
-  bool relu;
+  bool relu, hardware_fma;
 };
 typedef void sk_elementwise_fn(const struct sk_elementwise_args *args);
 

@@ -19,12 +19,11 @@ static struct span clip(size_t index, size_t stride, size_t dilation, size_t ker
   return span;
 }
 
-/* Length of the window of output `index` within the padded plane: torch's divisor when padding counts. */
-static size_t padded_count(size_t index, size_t stride, size_t kernel, size_t pad_before, size_t pad_after,
-                           size_t size) {
+/* Taps of the window of output `index` within the padded plane, of length `padded`: the divisor when padding counts. */
+static size_t padded_count(size_t index, size_t stride, size_t dilation, size_t kernel, size_t padded) {
   const size_t start = index * stride;
-  const size_t end = size + pad_before + pad_after;
-  return start + kernel < end ? kernel : end - start;
+  const size_t fit = start < padded ? (padded - start + dilation - 1) / dilation : 0;
+  return fit < kernel ? fit : kernel;
 }
 
 static struct pixel window_maximum(const struct sk_pool_args *args, struct span rows, struct span columns) {
@@ -50,10 +49,10 @@ void SK_NAME(max_pool_f32)(const struct sk_pool_args *args) {
   }
 }
 
-static struct pixel plane_sum(const float *x, size_t x_row, size_t rows, size_t columns) {
+static struct pixel sum_pixels(const float *x, size_t x_row, size_t rows, size_t x_pixel, size_t columns) {
   struct pixel sum = pixel_set1(0);
   for (size_t r = 0; r < rows; r++) {
-    for (size_t s = 0; s < columns; s++) sum = pixel_add(sum, pixel_load(x + r * x_row + s * SK_BLOCK));
+    for (size_t s = 0; s < columns; s++) sum = pixel_add(sum, pixel_load(x + r * x_row + s * x_pixel));
   }
   return sum;
 }
@@ -63,23 +62,35 @@ static struct pixel pixel_divide(struct pixel a, float divisor) {
   return a;
 }
 
+/* Average one window whose taps on the plane are `rows` and `columns`; as many within the padding are `padded`. */
+static struct pixel window_average(const struct sk_pool_args *args, struct span rows, struct span columns,
+                                   size_t padded) {
+  const size_t count = args->count_include_pad ? padded : rows.count * columns.count;
+  const float *x = args->x + rows.first * args->x_row + columns.first * SK_BLOCK;
+  const struct pixel sum =
+      sum_pixels(x, args->dilation_height * args->x_row, rows.count, args->dilation_width * SK_BLOCK, columns.count);
+  return pixel_divide(sum, (float)count);
+}
+
 void SK_NAME(average_pool_f32)(const struct sk_pool_args *args) {
+  const size_t padded_height = args->in_height + args->pad_top + args->pad_bottom;
+  const size_t padded_width = args->in_width + args->pad_left + args->pad_right;
   for (size_t i = 0; i < args->out_height; i++) {
-    const struct span rows = clip(i, args->stride_height, 1, args->kernel_height, args->pad_top, args->in_height);
+    const struct span rows =
+        clip(i, args->stride_height, args->dilation_height, args->kernel_height, args->pad_top, args->in_height);
     const size_t padded_rows =
-        padded_count(i, args->stride_height, args->kernel_height, args->pad_top, args->pad_bottom, args->in_height);
+        padded_count(i, args->stride_height, args->dilation_height, args->kernel_height, padded_height);
     for (size_t j = 0; j < args->out_width; j++) {
-      const struct span columns = clip(j, args->stride_width, 1, args->kernel_width, args->pad_left, args->in_width);
+      const struct span columns =
+          clip(j, args->stride_width, args->dilation_width, args->kernel_width, args->pad_left, args->in_width);
       const size_t padded_columns =
-          padded_count(j, args->stride_width, args->kernel_width, args->pad_left, args->pad_right, args->in_width);
-      const size_t count = args->count_include_pad ? padded_rows * padded_columns : rows.count * columns.count;
-      const float *x = args->x + rows.first * args->x_row + columns.first * SK_BLOCK;
-      const struct pixel sum = plane_sum(x, args->x_row, rows.count, columns.count);
-      pixel_store(args->y + i * args->y_row + j * SK_BLOCK, pixel_divide(sum, (float)count));
+          padded_count(j, args->stride_width, args->dilation_width, args->kernel_width, padded_width);
+      pixel_store(args->y + i * args->y_row + j * SK_BLOCK,
+                  window_average(args, rows, columns, padded_rows * padded_columns));
     }
   }
 }
 
 void SK_NAME(global_average_pool_f32)(const float *x, size_t x_row, size_t height, size_t width, float *y) {
-  pixel_store(y, pixel_divide(plane_sum(x, x_row, height, width), (float)height * (float)width));
+  pixel_store(y, pixel_divide(sum_pixels(x, x_row, height, SK_BLOCK, width), (float)height * (float)width));
 }

@@ -1,14 +1,17 @@
-/* Softmax of one row. */
+/* Softmax of one row of channels. */
 #include <math.h>
 
 #include "kernels/simd/simd.h"
 
+/* Number of the row's elements that are in the block which begins with element i. */
+static size_t lanes_at(size_t i, size_t count) { return count - i < SK_BLOCK ? count - i : SK_BLOCK; }
+
 /* torch.max propagates NaN; so do the sum and the quotients that follow. */
-static float maximum(const float *x, size_t count) {
+static float maximum(const struct sk_softmax_args *args) {
   float m = -INFINITY;
-  for (size_t i = 0; i < count; i++) {
-    if (x[i] > m || isnan(x[i])) m = x[i];
-    if (isnan(m)) break;
+  for (size_t i = 0; i < args->count && !isnan(m); i++) {
+    const float value = args->x[i / SK_BLOCK * args->x_block + i % SK_BLOCK];
+    if (value > m || isnan(value)) m = value;
   }
   return m;
 }
@@ -32,17 +35,20 @@ static float lane_sum(struct pixel pixel) {
   return lane[0];
 }
 
-void SK_NAME(softmax_f32)(const float *x, size_t count, float *y, bool hardware_fma) {
-  const float m = maximum(x, count);
+void SK_NAME(softmax_f32)(const struct sk_softmax_args *args) {
+  const float m = maximum(args);
+  const float *x = args->x;
+  float *y = args->y;
   struct pixel sum = pixel_set1(0);
-  for (size_t i = 0; i < count; i += SK_BLOCK) {
-    const size_t lanes = count - i < SK_BLOCK ? count - i : SK_BLOCK;
-    float block[16];
-    const struct pixel e = exponentials(x + i, lanes, m, hardware_fma);
+  for (size_t i = 0; i < args->count; i += SK_BLOCK, x += args->x_block, y += args->y_block) {
+    const struct pixel e = exponentials(x, lanes_at(i, args->count), m, args->hardware_fma);
     sum = pixel_add(sum, e);
-    pixel_store(block, e);
-    for (size_t l = 0; l < lanes; l++) y[i + l] = block[l];
+    pixel_store(y, e);
   }
   const float total = lane_sum(sum);
-  for (size_t i = 0; i < count; i++) y[i] /= total;
+  y = args->y;
+  for (size_t i = 0; i < args->count; i += SK_BLOCK, y += args->y_block) {
+    const size_t lanes = lanes_at(i, args->count);
+    for (size_t l = 0; l < lanes; l++) y[l] /= total;
+  }
 }

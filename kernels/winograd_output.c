@@ -14,7 +14,7 @@ SK_INLINE void transform(const vf *t, vf *out, const size_t alpha) {
   }
 }
 
-/* Finish one row of outputs: bias, residual, ReLU, and only the columns that exist. */
+/* Finish one row of outputs: bias, residual, ReLU, clip, and only the columns that exist. */
 SK_INLINE void store_row(const struct sk_winograd_output_args *args, size_t i, size_t lane, vf *out,
                          const size_t columns, const size_t m) {
   const vf bias = vload(args->bias + lane);
@@ -27,6 +27,9 @@ SK_INLINE void store_row(const struct sk_winograd_output_args *args, size_t i, s
   }
   if (args->relu) {
     SK_UNROLL for (size_t j = 0; j < m; j++) out[j] = vrelu(out[j]);
+  }
+  if (args->clip) {
+    SK_UNROLL for (size_t j = 0; j < m; j++) out[j] = vclip(out[j], args->bounds);
   }
   float *const y = args->y + i * args->y_row + lane;
   SK_UNROLL for (size_t j = 0; j < m; j++) {

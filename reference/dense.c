@@ -20,21 +20,27 @@ void sk_reference_dense(size_t batch, size_t inputs, size_t outputs, const doubl
 }
 
 /* A NaN is never the largest here; it reaches every probability through the sum of exponentials. */
-static double largest(size_t count, const double *x) {
+static double largest(size_t classes, size_t step, const double *x) {
   double max = -INFINITY;
-  for (size_t i = 0; i < count; i++) {
-    if (x[i] > max) max = x[i];
+  for (size_t i = 0; i < classes; i++) {
+    if (x[i * step] > max) max = x[i * step];
   }
   return max;
 }
 
-static void softmax_row(size_t classes, const double *x, double *y) {
-  double max = largest(classes, x);
+/* The classes of one pixel are `step` apart. */
+static void softmax_pixel(size_t classes, size_t step, const double *x, double *y) {
+  double max = largest(classes, step, x);
   double sum = 0;
-  for (size_t i = 0; i < classes; i++) sum += exp(x[i] - max);
-  for (size_t i = 0; i < classes; i++) y[i] = exp(x[i] - max) / sum;
+  for (size_t i = 0; i < classes; i++) sum += exp(x[i * step] - max);
+  for (size_t i = 0; i < classes; i++) y[i * step] = exp(x[i * step] - max) / sum;
 }
 
-void sk_reference_softmax(size_t batch, size_t classes, const double *x, double *y) {
-  for (size_t n = 0; n < batch; n++) softmax_row(classes, x + n * classes, y + n * classes);
+void sk_reference_softmax(size_t batch, size_t classes, size_t pixels, const double *x, double *y) {
+  for (size_t n = 0; n < batch; n++) {
+    for (size_t p = 0; p < pixels; p++) {
+      size_t first = n * classes * pixels + p;
+      softmax_pixel(classes, pixels, x + first, y + first);
+    }
+  }
 }

@@ -23,3 +23,22 @@ void sk_reference_relu(size_t count, const double *x, double *y) {
 void sk_reference_add(size_t count, const double *a, const double *b, double *y) {
   for (size_t i = 0; i < count; i++) y[i] = a[i] + b[i];
 }
+
+void sk_reference_multiply(size_t count, const double *a, const double *b, double *y) {
+  for (size_t i = 0; i < count; i++) y[i] = a[i] * b[i];
+}
+
+void sk_reference_broadcast(size_t count, size_t pixels, const double *x, double *y) {
+  for (size_t i = 0; i < count * pixels; i++) y[i] = x[i / pixels];
+}
+
+void sk_reference_clip(size_t count, const double *x, double minimum, double maximum, double *y) {
+  for (size_t i = 0; i < count; i++) {
+    double raised = x[i] < minimum ? minimum : x[i];
+    y[i] = raised > maximum ? maximum : raised;
+  }
+}
+
+void sk_reference_sigmoid(size_t count, const double *x, double *y) {
+  for (size_t i = 0; i < count; i++) y[i] = 1 / (1 + exp(-x[i]));
+}

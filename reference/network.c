@@ -91,11 +91,14 @@ static sk_reference_pool_shape pool_shape(const struct sk_node *node, size_t bat
                                    .kernel_width = pool->kernel_width,
                                    .stride_height = pool->stride_height,
                                    .stride_width = pool->stride_width,
-                                   .pad_height = pool->pad_top,
-                                   .pad_width = pool->pad_left,
+                                   .pad_top = pool->pad_top,
+                                   .pad_bottom = pool->pad_bottom,
+                                   .pad_left = pool->pad_left,
+                                   .pad_right = pool->pad_right,
                                    .dilation_height = pool->dilation_height,
                                    .dilation_width = pool->dilation_width,
                                    .ceil_mode = pool->ceil_mode,
+                                   .ceil_past_input = pool->ceil_past_input,
                                    .count_include_pad = pool->count_include_pad};
 }
 
@@ -120,33 +123,67 @@ static void run_batch_norm(const struct sk_node *node, size_t batch, const doubl
                            const struct parameters *parameters, double *y) {
   double *const *const p = parameters->values;
   sk_reference_batch_norm(batch, node->channels, node->height * node->width, x, p[SK_PARAMETER_WEIGHT],
-                          p[SK_PARAMETER_BIAS], p[SK_PARAMETER_MEAN], p[SK_PARAMETER_VARIANCE], SK_BATCH_NORM_EPSILON,
+                          p[SK_PARAMETER_BIAS], p[SK_PARAMETER_MEAN], p[SK_PARAMETER_VARIANCE], sk_node_epsilon(node),
                           y);
 }
 
-/* from: the node whose output inputs[0] is. */
-static void run_op(const struct sk_node *n, const struct sk_node *from, size_t batch, const double *const inputs[2],
-                   const struct parameters *parameters, double *y) {
+static void run_pad(const struct sk_node *node, size_t batch, const struct sk_node *from, const double *x, double *y) {
+  const struct sk_padding *const pad = &node->pad;
+  const sk_reference_padding padding = {.planes = batch * from->channels,
+                                        .height = from->height,
+                                        .width = from->width,
+                                        .top = pad->top,
+                                        .bottom = pad->bottom,
+                                        .left = pad->left,
+                                        .right = pad->right,
+                                        .value = (double)pad->value};
+  sk_reference_pad(&padding, x, y);
+}
+
+/* Add or multiply; a second input of one value per channel is first repeated in y, where the result then takes its
+ * place. */
+static void run_on_two(const struct sk_node *node, const struct sk_node *second, size_t batch,
+                       const double *const inputs[2], double *y) {
+  const size_t count = batch * sk_node_elements(node), second_count = batch * sk_node_elements(second);
+  const double *b = inputs[1];
+  if (second_count != count) {
+    sk_reference_broadcast(second_count, node->height * node->width, b, y);
+    b = y;
+  }
+  (node->op == SK_NODE_ADD ? sk_reference_add : sk_reference_multiply)(count, inputs[0], b, y);
+}
+
+/* from: the nodes whose outputs the inputs are; the second one of no meaning to a node with one. */
+static void run_op(const struct sk_node *n, const struct sk_node *const from[2], size_t batch,
+                   const double *const inputs[2], const struct parameters *parameters, double *y) {
   const double *const x = inputs[0];
+  const struct sk_node *const first = from[0];
   double *const *const p = parameters->values;
   const size_t count = batch * sk_node_elements(n);
-  const sk_reference_pool_shape pool = pool_shape(n, batch, from);
+  const sk_reference_pool_shape pool = pool_shape(n, batch, first);
   switch (n->op) {
     case SK_NODE_CONV: run_conv(n, batch, x, parameters, y); break;
     case SK_NODE_BATCH_NORM: run_batch_norm(n, batch, x, parameters, y); break;
     case SK_NODE_RELU: sk_reference_relu(count, x, y); break;
-    case SK_NODE_ADD: sk_reference_add(count, x, inputs[1], y); break;
+    case SK_NODE_ADD:
+    case SK_NODE_MULTIPLY: run_on_two(n, from[1], batch, inputs, y); break;
+    case SK_NODE_CONCAT:
+      sk_reference_concat(batch, sk_node_elements(first), sk_node_elements(from[1]), x, inputs[1], y);
+      break;
+    case SK_NODE_CLIP: sk_reference_clip(count, x, (double)n->clip.minimum, (double)n->clip.maximum, y); break;
+    case SK_NODE_SIGMOID: sk_reference_sigmoid(count, x, y); break;
+    case SK_NODE_PAD: run_pad(n, batch, first, x, y); break;
     case SK_NODE_MAX_POOL: sk_reference_max_pool(&pool, x, y); break;
     case SK_NODE_AVERAGE_POOL: sk_reference_average_pool(&pool, x, y); break;
     case SK_NODE_GLOBAL_AVERAGE_POOL:
-      sk_reference_global_average_pool(batch, n->channels, from->height * from->width, x, y);
+      sk_reference_global_average_pool(batch, n->channels, first->height * first->width, x, y);
       break;
     case SK_NODE_FLATTEN: memcpy(y, x, count * sizeof *y); break;
     case SK_NODE_DENSE:
-      sk_reference_dense(batch, from->channels, n->channels, x, p[SK_PARAMETER_WEIGHT], p[SK_PARAMETER_BIAS], y, NULL);
+      sk_reference_dense(batch, first->channels, n->channels, x, p[SK_PARAMETER_WEIGHT], p[SK_PARAMETER_BIAS], y, NULL);
       break;
-    case SK_NODE_SOFTMAX: sk_reference_softmax(batch, n->channels, x, y); break;
-    case SK_NODE_SUBSAMPLE: run_subsample(n, batch, from, x, y); break;
+    case SK_NODE_SOFTMAX: sk_reference_softmax(batch, n->channels, n->height * n->width, x, y); break;
+    case SK_NODE_SUBSAMPLE: run_subsample(n, batch, first, x, y); break;
     case SK_NODE_INPUT:
     case SK_NODE_OP_COUNT: break; /* filled by the caller */
   }
@@ -157,7 +194,9 @@ sk_status sk_reference_node_run(const struct sk_graph *graph, size_t node, size_
   const struct sk_node *const n = &graph->nodes[node];
   struct parameters parameters = {{NULL}};
   const sk_status status = read_parameters(n, &parameters);
-  if (!status) run_op(n, &graph->nodes[n->inputs[0]], batch, inputs, &parameters, y);
+  const struct sk_node *const from[2] = {&graph->nodes[n->inputs[0]],
+                                         sk_node_input_count(n->op) > 1 ? &graph->nodes[n->inputs[1]] : NULL};
+  if (!status) run_op(n, from, batch, inputs, &parameters, y);
   free_parameters(&parameters);
   return status;
 }

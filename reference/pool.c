@@ -1,29 +1,43 @@
-/* Pooling with PyTorch's rules. */
+/* Pooling with the rules of PyTorch and ONNX. */
 #include <math.h>
 
 #include "reference/reference.h"
 
-static size_t output_length(size_t in, size_t kernel, size_t stride, size_t pad, size_t dilation, bool ceil_mode) {
-  size_t free_length = in + 2 * pad - dilation * (kernel - 1) - 1;
-  if (!ceil_mode) return free_length / stride + 1;
+/* One dimension of a pooling. */
+struct line {
+  size_t in, before, after, kernel, stride, dilation;
+};
 
-  size_t length = (free_length + stride - 1) / stride + 1;
-  bool last_starts_in_padding = (length - 1) * stride >= in + pad;
-  return last_starts_in_padding ? length - 1 : length;
+static struct line rows_of(const sk_reference_pool_shape *shape) {
+  return (struct line){shape->height,        shape->pad_top,       shape->pad_bottom,
+                       shape->kernel_height, shape->stride_height, shape->dilation_height};
+}
+
+static struct line columns_of(const sk_reference_pool_shape *shape) {
+  return (struct line){shape->width,        shape->pad_left,     shape->pad_right,
+                       shape->kernel_width, shape->stride_width, shape->dilation_width};
+}
+
+static size_t output_length(struct line line, bool ceil_mode, bool ceil_past_input) {
+  size_t free_length = line.in + line.before + line.after - line.dilation * (line.kernel - 1) - 1;
+  if (!ceil_mode) return free_length / line.stride + 1;
+
+  size_t length = (free_length + line.stride - 1) / line.stride + 1;
+  size_t last_start = (length - 1) * line.stride;
+  size_t limit = line.before + line.in + (ceil_past_input ? line.after : 0);
+  return last_start >= limit ? length - 1 : length;
 }
 
 void sk_reference_pool_output_size(const sk_reference_pool_shape *shape, size_t *out_height, size_t *out_width) {
-  *out_height = output_length(shape->height, shape->kernel_height, shape->stride_height, shape->pad_height,
-                              shape->dilation_height, shape->ceil_mode);
-  *out_width = output_length(shape->width, shape->kernel_width, shape->stride_width, shape->pad_width,
-                             shape->dilation_width, shape->ceil_mode);
+  *out_height = output_length(rows_of(shape), shape->ceil_mode, shape->ceil_past_input);
+  *out_width = output_length(columns_of(shape), shape->ceil_mode, shape->ceil_past_input);
 }
 
 /* Tell whether a row and column of the padded input lie on the input, and if so where in its plane. */
 static bool on_input(const sk_reference_pool_shape *shape, size_t row, size_t column, size_t *at) {
-  if (row < shape->pad_height || row >= shape->pad_height + shape->height) return false;
-  if (column < shape->pad_width || column >= shape->pad_width + shape->width) return false;
-  *at = (row - shape->pad_height) * shape->width + (column - shape->pad_width);
+  if (row < shape->pad_top || row >= shape->pad_top + shape->height) return false;
+  if (column < shape->pad_left || column >= shape->pad_left + shape->width) return false;
+  *at = (row - shape->pad_top) * shape->width + (column - shape->pad_left);
   return true;
 }
 
@@ -43,21 +57,22 @@ static double window_max(const sk_reference_pool_shape *shape, const double *pla
 
 static double window_average(const sk_reference_pool_shape *shape, const double *plane, size_t i, size_t j) {
   double sum = 0;
-  size_t cells_on_input = 0;
-  size_t cells_on_padded_input = 0;
+  size_t taps_on_input = 0;
+  size_t taps_on_padded_input = 0;
   for (size_t r = 0; r < shape->kernel_height; r++) {
     for (size_t s = 0; s < shape->kernel_width; s++) {
-      size_t row = i * shape->stride_height + r;
-      size_t column = j * shape->stride_width + s;
+      size_t row = i * shape->stride_height + r * shape->dilation_height;
+      size_t column = j * shape->stride_width + s * shape->dilation_width;
       size_t at;
-      if (row >= shape->height + 2 * shape->pad_height || column >= shape->width + 2 * shape->pad_width) continue;
-      cells_on_padded_input++;
+      if (row >= shape->pad_top + shape->height + shape->pad_bottom) continue;
+      if (column >= shape->pad_left + shape->width + shape->pad_right) continue;
+      taps_on_padded_input++;
       if (!on_input(shape, row, column, &at)) continue;
-      cells_on_input++;
+      taps_on_input++;
       sum += plane[at];
     }
   }
-  return sum / (double)(shape->count_include_pad ? cells_on_padded_input : cells_on_input);
+  return sum / (double)(shape->count_include_pad ? taps_on_padded_input : taps_on_input);
 }
 
 typedef double window_function(const sk_reference_pool_shape *shape, const double *plane, size_t i, size_t j);

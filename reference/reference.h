@@ -63,20 +63,54 @@ void sk_reference_relu(size_t count, const double *x, double *y);
  * a, b, y: [count]. */
 void sk_reference_add(size_t count, const double *a, const double *b, double *y);
 
+/* Multiply: y[i] = a[i] * b[i].
+ * a, b, y: [count]. */
+void sk_reference_multiply(size_t count, const double *a, const double *b, double *y);
+
+/* Repeat each value: y[i][p] = x[i].
+ * x: [count]; y: [count][pixels]. */
+void sk_reference_broadcast(size_t count, size_t pixels, const double *x, double *y);
+
+/* Clip: y[i] = min(max(x[i], minimum), maximum); NaN stays NaN.
+ * x, y: [count]. */
+void sk_reference_clip(size_t count, const double *x, double minimum, double maximum, double *y);
+
+/* Apply the logistic function: y[i] = 1 / (1 + exp(-x[i])).
+ * x, y: [count]. */
+void sk_reference_sigmoid(size_t count, const double *x, double *y);
+
+/* ---- Moving ------------------------------------------------------------------------------------------------ */
+
+/* Concatenate along the channels.
+ * a: [batch][a_count]; b: [batch][b_count], channels times pixels each; y: [batch][a_count + b_count]. */
+void sk_reference_concat(size_t batch, size_t a_count, size_t b_count, const double *a, const double *b, double *y);
+
+typedef struct sk_reference_padding {
+  size_t planes, height, width; /* of the input; planes are images times channels */
+  size_t top, bottom, left, right;
+  double value;
+} sk_reference_padding;
+
+/* Pad each plane: y[p][i + top][j + left] = x[p][i][j], and value elsewhere.
+ * x: [planes][height][width]; y: [planes][top + height + bottom][left + width + right]. */
+void sk_reference_pad(const sk_reference_padding *padding, const double *x, double *y);
+
 /* ---- Pooling ----------------------------------------------------------------------------------------------- */
 
 typedef struct sk_reference_pool_shape {
   size_t batch, channels, height, width; /* of the input */
   size_t kernel_height, kernel_width;
   size_t stride_height, stride_width;
-  size_t pad_height, pad_width;           /* on either side, at most half of the kernel */
-  size_t dilation_height, dilation_width; /* max pooling only; average pooling requires 1 */
-  bool ceil_mode;                         /* a last window may hang over the edge */
-  bool count_include_pad;                 /* average pooling: padding counts in the divisor */
+  size_t pad_top, pad_bottom, pad_left, pad_right; /* each less than the kernel */
+  size_t dilation_height, dilation_width;
+  bool ceil_mode;         /* a last window may hang over the edge */
+  bool ceil_past_input;   /* and then start in the bottom or right padding */
+  bool count_include_pad; /* average pooling: padding counts in the divisor */
 } sk_reference_pool_shape;
 
-/* Compute the pooled height and width: round((in + 2*pad - dilation*(kernel-1) - 1) / stride) + 1, where round is
- * floor, or ceiling in ceil_mode; but there a window that would start in the right or bottom padding is dropped.
+/* Compute the pooled height and width: round((in + pads - dilation*(kernel-1) - 1) / stride) + 1, where round is floor,
+ * or ceiling in ceil_mode; but there a window that would start in the right or bottom padding is dropped, or with
+ * ceil_past_input only one that would start behind that.
  * Requires: a kernel no larger than the padded input.
  * Source: pooling_output_shape in PyTorch's ATen/native/Pool.h. */
 void sk_reference_pool_output_size(const sk_reference_pool_shape *shape, size_t *out_height, size_t *out_width);
@@ -90,8 +124,8 @@ void sk_reference_pool_output_size(const sk_reference_pool_shape *shape, size_t 
 void sk_reference_max_pool(const sk_reference_pool_shape *shape, const double *x, double *y);
 
 /* Average each window: the sum of its taps on the input, over a count.
- * The count is of the window's cells within the padded input when count_include_pad, and within the input when not:
- * a cell beyond the padding, which ceil_mode can reach, never counts.
+ * The count is of the window's taps within the padded input when count_include_pad, and within the input when not:
+ * a tap beyond the padding, which ceil_mode can reach, never counts. A count of 0 gives NaN.
  * x: [batch][channels][height][width]; y: [batch][channels][out_height][out_width].
  * Source: avg_pool2d of PyTorch. */
 void sk_reference_average_pool(const sk_reference_pool_shape *shape, const double *x, double *y);
@@ -102,13 +136,13 @@ void sk_reference_global_average_pool(size_t batch, size_t channels, size_t pixe
 
 /* ---- Softmax ----------------------------------------------------------------------------------------------- */
 
-/* Turn logits into probabilities.
+/* Turn logits into probabilities, of each pixel by itself.
  *
- *   y[n][i] = exp(x[n][i] - m) / sum_j exp(x[n][j] - m), m = max_j x[n][j]
+ *   y[n][i][p] = exp(x[n][i][p] - m) / sum_j exp(x[n][j][p] - m), m = max_j x[n][j][p]
  *
- * A row with a NaN or +infinity, or of nothing but -infinity, gives a row of NaN.
- * x, y: [batch][classes]. */
-void sk_reference_softmax(size_t batch, size_t classes, const double *x, double *y);
+ * Classes with a NaN or +infinity, or of nothing but -infinity, give NaN in all.
+ * x, y: [batch][classes][pixels]. */
+void sk_reference_softmax(size_t batch, size_t classes, size_t pixels, const double *x, double *y);
 
 /* ---- Layout ------------------------------------------------------------------------------------------------ */
 

@@ -26,7 +26,7 @@ static struct sk_step *open_step(const struct fusion *f, size_t x) {
   const size_t made_by = f->made_by[x];
   if (made_by == SK_NO_NODE || f->readers[x] != 1 || f->tapped[x]) return NULL;
   struct sk_step *const step = &f->schedule->steps[made_by];
-  return step->output == x && !step->relu ? step : NULL;
+  return step->output == x && !step->relu && step->clip == SK_NO_NODE ? step : NULL;
 }
 
 /* Let a step make `node` rather than what it made so far. */
@@ -44,8 +44,9 @@ static void append_step(struct fusion *f, size_t node) {
       .op = n->op,
       .node = node,
       .input = value[n->inputs[0]],
-      .residual = n->op == SK_NODE_ADD ? value[n->inputs[1]] : SK_NO_NODE,
+      .residual = sk_node_input_count(n->op) > 1 ? value[n->inputs[1]] : SK_NO_NODE,
       .batch_norm = SK_NO_NODE,
+      .clip = SK_NO_NODE,
       .output = node,
   };
   f->schedule->value[node] = node;
@@ -68,6 +69,16 @@ static bool fuse_relu(struct fusion *f, size_t node) {
   return true;
 }
 
+/* A clip that zero passes, so that lanes without a channel stay zero. */
+static bool fuse_clip(struct fusion *f, size_t node) {
+  const struct sk_node *const n = &f->graph->nodes[node];
+  struct sk_step *const step = open_step(f, n->inputs[0]);
+  if (!step || step->op != SK_NODE_CONV || n->clip.minimum > 0 || n->clip.maximum < 0) return false;
+  step->clip = node;
+  extend(f, step, node);
+  return true;
+}
+
 static bool is_later(const struct fusion *f, size_t a, size_t b) {
   return f->made_by[a] != SK_NO_NODE && (f->made_by[b] == SK_NO_NODE || f->made_by[a] > f->made_by[b]);
 }
@@ -75,6 +86,7 @@ static bool is_later(const struct fusion *f, size_t a, size_t b) {
 /* Only the operand that is made last can take the addition in: the other one must be there by then. */
 static bool fuse_add(struct fusion *f, size_t node) {
   const size_t *const inputs = f->graph->nodes[node].inputs;
+  if (sk_node_broadcasts(f->graph, node)) return false;
   const size_t last = is_later(f, inputs[1], inputs[0]) ? inputs[1] : inputs[0];
   const size_t other = last == inputs[0] ? inputs[1] : inputs[0];
   struct sk_step *const step = open_step(f, last);
@@ -88,12 +100,18 @@ static void schedule_node(struct fusion *f, size_t node) {
   const struct sk_node *const n = &f->graph->nodes[node];
   switch (n->op) {
     case SK_NODE_INPUT: f->schedule->value[node] = node; return;
-    case SK_NODE_FLATTEN: f->schedule->value[node] = f->schedule->value[n->inputs[0]]; return;
+    case SK_NODE_FLATTEN:
+      if (n->channels != f->graph->nodes[n->inputs[0]].channels) break;
+      f->schedule->value[node] = f->schedule->value[n->inputs[0]];
+      return;
     case SK_NODE_BATCH_NORM:
       if (fuse_batch_norm(f, node)) return;
       break;
     case SK_NODE_RELU:
       if (fuse_relu(f, node)) return;
+      break;
+    case SK_NODE_CLIP:
+      if (fuse_clip(f, node)) return;
       break;
     case SK_NODE_ADD:
       if (fuse_add(f, node)) return;
@@ -133,6 +151,7 @@ const char *sk_step_op_name(const struct sk_step *step) {
   const bool adds = step->residual != SK_NO_NODE;
   switch (step->op) {
     case SK_NODE_CONV:
+      if (step->clip != SK_NO_NODE) return adds ? "conv+add+clip" : "conv+clip";
       if (adds) return step->relu ? "conv+add+relu" : "conv+add";
       return step->relu ? "conv+relu" : "conv";
     case SK_NODE_BATCH_NORM: return step->relu ? "batch_norm+relu" : "batch_norm";
@@ -153,7 +172,7 @@ static struct sk_channel_norm channel_norm(const struct sk_node *batch_norm, siz
   return sk_channel_norm(read_one(batch_norm, SK_PARAMETER_WEIGHT, channel),
                          read_one(batch_norm, SK_PARAMETER_BIAS, channel),
                          read_one(batch_norm, SK_PARAMETER_MEAN, channel),
-                         read_one(batch_norm, SK_PARAMETER_VARIANCE, channel), SK_BATCH_NORM_EPSILON);
+                         read_one(batch_norm, SK_PARAMETER_VARIANCE, channel), sk_node_epsilon(batch_norm));
 }
 
 void sk_fold_batch_norm(const struct sk_node *batch_norm, size_t per_output, float *weights, float *bias) {

@@ -1,6 +1,6 @@
 /*
  * Fusion: a graph as the steps that run it. A step is one call of an operator; a convolution's takes in the batch norm,
- * the residual addition and the ReLU behind it.
+ * the residual addition and the ReLU or clip behind it.
  *
  * A node disappears into the step before it only if nobody else wants that step's output: one reader, and no tap. So a
  * tap gets exactly what torch's forward hook gets, and what fused execution does not make is made unfused around it.
@@ -15,16 +15,18 @@ struct sk_step {
   enum sk_node_op op;
   size_t node;       /* the operator's own: a fused step is named after its convolution */
   size_t input;      /* what it reads */
-  size_t residual;   /* what it adds: fused, or an add's shortcut; SK_NO_NODE if nothing */
+  size_t residual;   /* what it adds, or the second of its node's two inputs; SK_NO_NODE if nothing */
   size_t batch_norm; /* folded into the convolution; SK_NO_NODE if none */
   bool relu;         /* whether a ReLU is fused */
+  size_t clip;       /* fused in place of a ReLU; SK_NO_NODE if none */
   size_t output;     /* the last node taken in */
 };
 
 struct sk_schedule {
   struct sk_step *steps;
   size_t count;
-  size_t *value; /* [nodes] node whose output holds this node's: itself, or a flatten's input; SK_NO_NODE: not made */
+  size_t *value; /* [nodes] node whose output holds this node's: itself, or the input of a flatten that moves nothing;
+                    SK_NO_NODE: not made */
   size_t nodes;
 };
 

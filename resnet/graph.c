@@ -1,5 +1,6 @@
 #include "resnet/graph.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "dispatch/memory.h"
@@ -24,6 +25,11 @@ const char *sk_node_op_name(enum sk_node_op op) {
       [SK_NODE_DENSE] = "dense",
       [SK_NODE_SOFTMAX] = "softmax",
       [SK_NODE_SUBSAMPLE] = "subsample",
+      [SK_NODE_SIGMOID] = "sigmoid",
+      [SK_NODE_CLIP] = "clip",
+      [SK_NODE_MULTIPLY] = "multiply",
+      [SK_NODE_CONCAT] = "concat",
+      [SK_NODE_PAD] = "pad",
   };
   return names[op];
 }
@@ -38,7 +44,15 @@ const char *sk_parameter_name(enum sk_parameter parameter) {
   return names[parameter];
 }
 
-size_t sk_node_input_count(enum sk_node_op op) { return op == SK_NODE_INPUT ? 0 : op == SK_NODE_ADD ? 2 : 1; }
+size_t sk_node_input_count(enum sk_node_op op) {
+  switch (op) {
+    case SK_NODE_INPUT: return 0;
+    case SK_NODE_ADD:
+    case SK_NODE_MULTIPLY:
+    case SK_NODE_CONCAT: return 2;
+    default: return 1;
+  }
+}
 
 /* ---- Shapes ------------------------------------------------------------------------------------------------- */
 
@@ -85,17 +99,62 @@ static sk_status infer_same(struct sk_node *node, const struct sk_node *x) {
   return SK_OK;
 }
 
-static sk_status infer_vector(struct sk_node *node, const struct sk_node *x) {
-  if (x->height != 1 || x->width != 1) return mismatch(node, x, "height and width 1");
+static bool same_pixels(const struct sk_node *a, const struct sk_node *b) {
+  return a->height == b->height && a->width == b->width;
+}
+
+static sk_status mismatch_of_two(const struct sk_node *node, const struct sk_node *a, const struct sk_node *b,
+                                 const char *expected) {
+  return sk_fail(SK_INVALID_ARGUMENT, "layer \"%s\": inputs of %zu x %zu x %zu and %zu x %zu x %zu, expected %s",
+                 node->name, a->channels, a->height, a->width, b->channels, b->height, b->width, expected);
+}
+
+/* An addition or a multiplication. */
+static sk_status infer_arithmetic(struct sk_node *node, const struct sk_node *a, const struct sk_node *b) {
+  const bool is_broadcast = b->height == 1 && b->width == 1;
+  if (a->channels != b->channels || (!is_broadcast && !same_pixels(a, b))) {
+    return mismatch_of_two(node, a, b, "equal shapes, or as many channels and height and width 1 in the second");
+  }
+  return infer_same(node, a);
+}
+
+static sk_status infer_concat(struct sk_node *node, const struct sk_node *a, const struct sk_node *b) {
+  if (!same_pixels(a, b)) return mismatch_of_two(node, a, b, "equal heights and widths");
+  const sk_status status = infer_same(node, a);
+  if (sk_size_add(a->channels, b->channels, &node->channels)) return status;
+  return mismatch_of_two(node, a, b, "channels whose sum is in range");
+}
+
+static sk_status infer_pad(struct sk_node *node, const struct sk_node *x) {
+  const struct sk_padding *const pad = &node->pad;
+  node->channels = x->channels;
+  const bool fits =
+      sk_size_add(x->height, pad->top, &node->height) && sk_size_add(node->height, pad->bottom, &node->height) &&
+      sk_size_add(x->width, pad->left, &node->width) && sk_size_add(node->width, pad->right, &node->width);
+  return fits ? SK_OK : mismatch(node, x, "padding to a size in range");
+}
+
+static sk_status infer_clip(struct sk_node *node, const struct sk_node *x) {
+  const struct sk_clip_bounds bounds = node->clip;
+  if (isnan(bounds.minimum) || isnan(bounds.maximum)) {
+    return sk_fail(SK_INVALID_ARGUMENT, "layer \"%s\": clips to %g and %g, expected numbers", node->name,
+                   (double)bounds.minimum, (double)bounds.maximum);
+  }
   return infer_same(node, x);
 }
 
-static sk_status infer_add(struct sk_node *node, const struct sk_node *a, const struct sk_node *b) {
-  if (a->channels != b->channels || a->height != b->height || a->width != b->width) {
-    return sk_fail(SK_INVALID_ARGUMENT, "layer \"%s\": adds %zu x %zu x %zu and %zu x %zu x %zu, expected equal shapes",
-                   node->name, a->channels, a->height, a->width, b->channels, b->height, b->width);
+static sk_status infer_batch_norm(struct sk_node *node, const struct sk_node *x) {
+  if (!isfinite(node->epsilon) || node->epsilon < 0) {
+    return sk_fail(SK_INVALID_ARGUMENT, "layer \"%s\": epsilon %g, expected a finite number of at least 0", node->name,
+                   node->epsilon);
   }
-  return infer_same(node, a);
+  return infer_same(node, x);
+}
+
+static sk_status infer_flatten(struct sk_node *node, const struct sk_node *x) {
+  node->channels = sk_node_elements(x); /* which were checked when x was added */
+  node->height = node->width = 1;
+  return SK_OK;
 }
 
 static sk_status infer_global_average_pool(struct sk_node *node, const struct sk_node *x) {
@@ -112,12 +171,17 @@ static sk_status infer_by_op(const struct sk_graph *graph, struct sk_node *node)
     case SK_NODE_AVERAGE_POOL: return infer_pool(node, x);
     case SK_NODE_SUBSAMPLE: return infer_subsample(node, x);
     case SK_NODE_DENSE: return infer_dense(node, x);
-    case SK_NODE_ADD: return infer_add(node, x, &graph->nodes[node->inputs[1]]);
+    case SK_NODE_ADD:
+    case SK_NODE_MULTIPLY: return infer_arithmetic(node, x, &graph->nodes[node->inputs[1]]);
+    case SK_NODE_CONCAT: return infer_concat(node, x, &graph->nodes[node->inputs[1]]);
     case SK_NODE_GLOBAL_AVERAGE_POOL: return infer_global_average_pool(node, x);
-    case SK_NODE_BATCH_NORM:
-    case SK_NODE_RELU: return infer_same(node, x);
-    case SK_NODE_FLATTEN:
-    case SK_NODE_SOFTMAX: return infer_vector(node, x);
+    case SK_NODE_BATCH_NORM: return infer_batch_norm(node, x);
+    case SK_NODE_RELU:
+    case SK_NODE_SIGMOID:
+    case SK_NODE_SOFTMAX: return infer_same(node, x);
+    case SK_NODE_CLIP: return infer_clip(node, x);
+    case SK_NODE_PAD: return infer_pad(node, x);
+    case SK_NODE_FLATTEN: return infer_flatten(node, x);
     case SK_NODE_INPUT:
     case SK_NODE_OP_COUNT: break;
   }
@@ -155,6 +219,16 @@ static sk_status infer(const struct sk_graph *graph, struct sk_node *node) {
   sk_status status = infer_by_op(graph, node);
   if (!status) status = check_elements(node);
   return status ? status : check_parameters(graph, node);
+}
+
+bool sk_node_broadcasts(const struct sk_graph *graph, size_t node) {
+  const struct sk_node *const n = &graph->nodes[node];
+  if (n->op != SK_NODE_ADD && n->op != SK_NODE_MULTIPLY) return false;
+  return !same_pixels(n, &graph->nodes[n->inputs[1]]);
+}
+
+double sk_node_epsilon(const struct sk_node *batch_norm) {
+  return batch_norm->epsilon > 0 ? batch_norm->epsilon : SK_BATCH_NORM_EPSILON;
 }
 
 /* ---- Building ----------------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #define SK_RESNET_GRAPH_H
 
 #include "dispatch/ops.h"
+#include "dispatch/ops_move.h"
 #include "resnet/weights.h"
 
 enum sk_node_op {
@@ -20,10 +21,15 @@ enum sk_node_op {
   SK_NODE_MAX_POOL,
   SK_NODE_AVERAGE_POOL,
   SK_NODE_GLOBAL_AVERAGE_POOL,
-  SK_NODE_FLATTEN, /* of height and width 1, where it changes nothing */
+  SK_NODE_FLATTEN, /* to channels * height * width channels, in the order of NCHW */
   SK_NODE_DENSE,
   SK_NODE_SOFTMAX,
   SK_NODE_SUBSAMPLE, /* shortcut A: every stride-th pixel, zeros for the channels added on either side */
+  SK_NODE_SIGMOID,
+  SK_NODE_CLIP,
+  SK_NODE_MULTIPLY,
+  SK_NODE_CONCAT, /* of two inputs, along the channels */
+  SK_NODE_PAD,
   SK_NODE_OP_COUNT
 };
 
@@ -37,20 +43,26 @@ enum sk_parameter {
 };
 
 #define SK_NO_NODE SIZE_MAX
-#define SK_BATCH_NORM_EPSILON 1e-5 /* torch's default, which all of these networks keep */
+#define SK_BATCH_NORM_EPSILON 1e-5 /* torch's default, which all of the built-in networks keep */
 
 struct sk_node {
   enum sk_node_op op;
-  const char *name; /* torchvision's */
-  size_t inputs[2]; /* an add: the block's branch, then its shortcut */
+  const char *name; /* torchvision's, or the importer's */
+
+  /* An add: the block's branch, then its shortcut. The second of an add or multiplication may have height and width 1:
+   * then each of its channels is one value for all of the first one's pixels. */
+  size_t inputs[2];
 
   /* Of the output. Given for an input (all three), a dense layer and a subsampling (channels); else inferred. */
   size_t channels, height, width;
 
-  sk_conv_shape conv;        /* conv; batch 1, input's sizes inferred */
-  struct sk_pool_shape pool; /* max pool, average pool */
-  size_t stride;             /* subsample */
-  bool bias;                 /* conv, dense: whether it has one */
+  sk_conv_shape conv;         /* conv; batch 1, input's sizes inferred */
+  struct sk_pool_shape pool;  /* max pool, average pool */
+  size_t stride;              /* subsample */
+  bool bias;                  /* conv, dense: whether it has one */
+  double epsilon;             /* batch norm; 0: torch's default */
+  struct sk_clip_bounds clip; /* infinite where there is no bound */
+  struct sk_padding pad;
 
   /* Bound by sk_graph_bind, NULL until then. They belong to the weights, which must outlive their use. */
   const struct sk_weight_tensor *parameters[SK_PARAMETER_COUNT];
@@ -88,6 +100,12 @@ sk_status sk_graph_fail_unknown(const struct sk_graph *graph, const char *model,
 
 /* Number of inputs of an operator: 0, 1 or 2. */
 size_t sk_node_input_count(enum sk_node_op op);
+
+/* Whether the node's second input is one value per channel of its first, which has more pixels. */
+bool sk_node_broadcasts(const struct sk_graph *graph, size_t node);
+
+/* The epsilon that a batch norm adds to the variance. */
+double sk_node_epsilon(const struct sk_node *batch_norm);
 
 /* Name an operator as profiles do: "conv", "batch_norm", "global_average_pool". */
 const char *sk_node_op_name(enum sk_node_op op);

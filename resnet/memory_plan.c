@@ -145,12 +145,17 @@ static bool may_overwrite(const struct planner *p, size_t step, size_t value) {
   return from->whole == to->whole && same_geometry(&from->tensor, &to->tensor);
 }
 
+/* Whether an operator reads an element of its first input only to write the same one. */
+static bool is_elementwise(enum sk_node_op op) {
+  return op == SK_NODE_BATCH_NORM || op == SK_NODE_RELU || op == SK_NODE_ADD || op == SK_NODE_MULTIPLY ||
+         op == SK_NODE_CLIP || op == SK_NODE_SIGMOID;
+}
+
 /* The value that a step's output may replace in its buffer, SK_NO_NODE if there is none. */
 static size_t overwritten(const struct planner *p, size_t step) {
   const struct sk_step *const s = &p->schedule->steps[step];
   if (may_overwrite(p, step, s->residual)) return s->residual;
-  const bool is_elementwise = s->op == SK_NODE_BATCH_NORM || s->op == SK_NODE_RELU || s->op == SK_NODE_ADD;
-  return is_elementwise && may_overwrite(p, step, s->input) ? s->input : SK_NO_NODE;
+  return is_elementwise(s->op) && may_overwrite(p, step, s->input) ? s->input : SK_NO_NODE;
 }
 
 /* Let a buffer live as long as a value: what is whole, as long as any group is in a segment that has to do with it. */

@@ -159,6 +159,7 @@ static sk_status plan_conv(sk_net *net, size_t i, float *weights, float *bias) {
   const sk_status status = sk_conv_plan(&layer->conv, &shape, weights, bias, &options,
                                         net->memory.values[step->input].tensor.layout, &net->arena);
   if (status) return status;
+  if (step->clip != SK_NO_NODE) sk_conv_set_clip(layer->conv, net->graph.nodes[step->clip].clip);
   net->weight_bytes += sk_conv_weight_bytes(layer->conv);
   net->conv_workspace = sk_size_max(net->conv_workspace, sk_conv_tensor_workspace_bytes(layer->conv));
   return SK_OK;
@@ -305,7 +306,7 @@ void sk_net_describe(const sk_net *net, sk_net_info *info) {
                         .in_channels = input->channels,
                         .in_height = input->height,
                         .in_width = input->width,
-                        .classes = net->graph.nodes[net->graph.count - 1].channels,
+                        .classes = sk_node_elements(&net->graph.nodes[net->graph.count - 1]),
                         .layers = net->schedule.count,
                         .macs = sk_graph_macs(&net->graph),
                         .workspace_bytes = net->workspace_bytes,
@@ -400,11 +401,17 @@ static void run_conv(const struct run *run, const struct sk_step *step, const sk
   sk_conv_run_tensor(conv, run->batch, &x, &residual, &y, workspace);
 }
 
-static void run_add(const struct run *run, const struct sk_step *step) {
+/* Run an operator of two inputs. */
+static void run_on_two(const struct run *run, const struct sk_step *step) {
+  const struct sk_engine engine = run->net->engine;
   const struct sk_tensor a = tensor_of(run, step->input);
   const struct sk_tensor b = tensor_of(run, step->residual);
   const struct sk_tensor y = tensor_of(run, step->output);
-  sk_op_add(run->net->engine, step->relu, run->batch, &a, &b, &y);
+  switch (step->op) {
+    case SK_NODE_MULTIPLY: sk_op_multiply(engine, run->batch, &a, &b, &y); break;
+    case SK_NODE_CONCAT: sk_op_concat(run->batch, &a, &b, &y, engine.threads); break;
+    default: sk_op_add(engine, step->relu, run->batch, &a, &b, &y); break;
+  }
 }
 
 static void run_step(const struct run *run, const struct sk_step *step, const struct layer *layer) {
@@ -414,7 +421,9 @@ static void run_step(const struct run *run, const struct sk_step *step, const st
   const struct sk_tensor y = tensor_of(run, step->output);
   switch (step->op) {
     case SK_NODE_CONV: run_conv(run, step, layer->conv); break;
-    case SK_NODE_ADD: run_add(run, step); break;
+    case SK_NODE_ADD:
+    case SK_NODE_MULTIPLY:
+    case SK_NODE_CONCAT: run_on_two(run, step); break;
     case SK_NODE_BATCH_NORM:
       sk_op_batch_norm(engine, step->relu, run->batch, &x, layer->scale, layer->shift, &y);
       break;
@@ -424,9 +433,12 @@ static void run_step(const struct run *run, const struct sk_step *step, const st
     case SK_NODE_GLOBAL_AVERAGE_POOL: sk_op_global_average_pool(engine, run->batch, &x, &y); break;
     case SK_NODE_DENSE: sk_op_dense(engine, &layer->dense, run->batch, &x, &y); break;
     case SK_NODE_SOFTMAX: sk_op_softmax(engine, run->batch, &x, &y); break;
-    case SK_NODE_SUBSAMPLE: sk_op_subsample(engine, node->stride, run->batch, &x, &y); break;
+    case SK_NODE_SUBSAMPLE: sk_op_subsample(node->stride, run->batch, &x, &y, engine.threads); break;
+    case SK_NODE_SIGMOID: sk_op_sigmoid(engine, run->batch, &x, &y); break;
+    case SK_NODE_CLIP: sk_op_clip(engine, node->clip, run->batch, &x, &y); break;
+    case SK_NODE_PAD: sk_op_pad(&node->pad, run->batch, &x, &y, engine.threads); break;
+    case SK_NODE_FLATTEN: sk_op_flatten(run->batch, &x, &y, engine.threads); break;
     case SK_NODE_INPUT:
-    case SK_NODE_FLATTEN:
     case SK_NODE_OP_COUNT: break; /* never scheduled */
   }
 }

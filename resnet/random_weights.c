@@ -171,8 +171,9 @@ static sk_status draw_statistics(const struct generator *g, size_t node, const s
   return SK_OK;
 }
 
-static struct moment normalise(struct moment x, double gamma, double beta, double mean, double variance) {
-  const double scale = gamma / sqrt(variance + SK_BATCH_NORM_EPSILON);
+static struct moment normalise(struct moment x, double gamma, double beta, double mean, double variance,
+                               double epsilon) {
+  const double scale = gamma / sqrt(variance + epsilon);
   return (struct moment){.mean = beta + (x.mean - mean) * scale, .variance = x.variance * scale * scale};
 }
 
@@ -185,7 +186,8 @@ static sk_status draw_batch_norm(const struct generator *g, size_t node) {
   if (!status) status = draw_vector(g, node, SK_PARAMETER_BIAS, 0, 0.1 * scale, &beta);
   if (!status) status = draw_statistics(g, node, x, &mean, &variance);
   for (size_t c = 0; !status && c < g->graph->nodes[node].channels; c++) {
-    y[c] = normalise(x[c], (double)gamma[c], (double)beta[c], (double)mean[c], (double)variance[c]);
+    y[c] = normalise(x[c], (double)gamma[c], (double)beta[c], (double)mean[c], (double)variance[c],
+                     sk_node_epsilon(&g->graph->nodes[node]));
   }
   return status;
 }

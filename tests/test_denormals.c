@@ -160,7 +160,7 @@ static void expect_result(struct sk_engine engine, const struct sk_tensor *y, co
 }
 
 static void check_planes(struct sk_engine engine) {
-  static const struct sk_pool_shape pool = {2, 2, 2, 2, 1, 1, 0, 0, 0, 0, false, false};
+  static const struct sk_pool_shape pool = {2, 2, 2, 2, 1, 1, 0, 0, 0, 0, false, false, false};
   const struct sk_tensor x = tensor_of(CHANNELS, 8, 0x1p-140F), y = tensor_of(CHANNELS, 8, 1);
   const struct sk_tensor half = tensor_of(CHANNELS, 4, 1), one = tensor_of(CHANNELS, 1, 1);
   float scale[CHANNELS], shift[CHANNELS];

@@ -178,8 +178,6 @@ Test(graph, nodes_that_do_not_fit_are_refused) {
   expect_node_refused((struct sk_node){.op = SK_NODE_ADD, .inputs = {0, 1}}, "probe");
   expect_node_refused((struct sk_node){.op = SK_NODE_ADD, .inputs = {0, 2}}, "input 2");
   expect_node_refused((struct sk_node){.op = SK_NODE_RELU, .inputs = {SK_NO_NODE}}, "probe");
-  expect_node_refused((struct sk_node){.op = SK_NODE_FLATTEN}, "height and width 1");
-  expect_node_refused((struct sk_node){.op = SK_NODE_SOFTMAX}, "height and width 1");
   expect_node_refused((struct sk_node){.op = SK_NODE_DENSE, .channels = 3}, "height and width 1");
   expect_node_refused((struct sk_node){.op = SK_NODE_SUBSAMPLE, .channels = 2, .stride = 2}, "channels");
   expect_node_refused((struct sk_node){.op = SK_NODE_SUBSAMPLE, .channels = 7, .stride = 2}, "channels");
@@ -187,6 +185,77 @@ Test(graph, nodes_that_do_not_fit_are_refused) {
   expect_node_refused((struct sk_node){.op = SK_NODE_INPUT, .channels = 3, .height = 0, .width = 2}, "at least 1");
   expect_node_refused((struct sk_node){.op = SK_NODE_INPUT, .channels = 3, .height = SIZE_MAX / 2, .width = 2},
                       "overflow");
+}
+
+Test(graph, operators_of_two_inputs_that_do_not_fit_are_refused) {
+  expect_node_refused((struct sk_node){.op = SK_NODE_MULTIPLY, .inputs = {0, 1}}, "equal shapes");
+  expect_node_refused((struct sk_node){.op = SK_NODE_CONCAT, .inputs = {0, 1}}, "equal heights and widths");
+  expect_node_refused((struct sk_node){.op = SK_NODE_CONCAT, .inputs = {0, 2}}, "input 2");
+  struct sk_graph graph = {0};
+  add_input(&graph, "a", 1, 1, 1);
+  add_input(&graph, "b", 1, 2, 2);
+  cr_expect_eq(sk_graph_add(&graph, &(struct sk_node){.op = SK_NODE_ADD, .name = "c", .inputs = {0, 1}}), SK_NO_NODE);
+  expect_message(graph.status, SK_INVALID_ARGUMENT, "in the second");
+  sk_graph_destroy(&graph);
+}
+
+Test(graph, bad_attributes_are_refused) {
+  expect_node_refused((struct sk_node){.op = SK_NODE_CLIP, .clip = {NAN, 1}}, "clips to nan and 1");
+  expect_node_refused((struct sk_node){.op = SK_NODE_CLIP, .clip = {0, NAN}}, "expected numbers");
+  expect_node_refused((struct sk_node){.op = SK_NODE_BATCH_NORM, .epsilon = -1e-3}, "epsilon -0.001");
+  expect_node_refused((struct sk_node){.op = SK_NODE_BATCH_NORM, .epsilon = INFINITY}, "finite");
+  expect_node_refused((struct sk_node){.op = SK_NODE_BATCH_NORM, .epsilon = NAN}, "finite");
+  expect_node_refused((struct sk_node){.op = SK_NODE_PAD, .pad = {.top = SIZE_MAX}}, "in range");
+  expect_node_refused((struct sk_node){.op = SK_NODE_PAD, .pad = {.right = SIZE_MAX / 2}}, "overflow");
+}
+
+/* Add a node behind an input of 4 x 5 x 6 and one of 4 x 1 x 1, and expect a shape. */
+static void expect_inferred(struct sk_node node, size_t channels, size_t height, size_t width) {
+  struct sk_graph graph = {0};
+  add_input(&graph, "a", 4, 5, 6);
+  add_input(&graph, "b", 4, 1, 1);
+  node.name = "probe";
+  cr_assert_eq(sk_graph_add(&graph, &node), 2, "%s", sk_error_message());
+  expect_shape(&graph, "probe", channels, height, width);
+  sk_graph_destroy(&graph);
+}
+
+Test(graph, shapes_of_single_nodes) {
+  expect_inferred((struct sk_node){.op = SK_NODE_FLATTEN}, 120, 1, 1);
+  expect_inferred((struct sk_node){.op = SK_NODE_SOFTMAX}, 4, 5, 6);
+  expect_inferred((struct sk_node){.op = SK_NODE_SIGMOID}, 4, 5, 6);
+  expect_inferred((struct sk_node){.op = SK_NODE_CLIP, .clip = {-INFINITY, 6}}, 4, 5, 6);
+  expect_inferred((struct sk_node){.op = SK_NODE_ADD, .inputs = {0, 1}}, 4, 5, 6);
+  expect_inferred((struct sk_node){.op = SK_NODE_MULTIPLY, .inputs = {0, 1}}, 4, 5, 6);
+  expect_inferred((struct sk_node){.op = SK_NODE_MULTIPLY, .inputs = {0, 0}}, 4, 5, 6);
+  expect_inferred((struct sk_node){.op = SK_NODE_CONCAT, .inputs = {0, 0}}, 8, 5, 6);
+  expect_inferred((struct sk_node){.op = SK_NODE_PAD, .pad = {1, 2, 3, 4, 0}}, 4, 8, 13);
+}
+
+static void expect_pool(struct sk_pool_shape pool, size_t height, size_t width) {
+  pool.stride_height = pool.stride_width = 3;
+  pool.dilation_height = pool.dilation_width = 1;
+  expect_inferred((struct sk_node){.op = SK_NODE_MAX_POOL, .pool = pool}, 4, height, width);
+}
+
+/* Windows of 2 x 2, 3 apart, over 5 x 6 with pads of 1: 2 x 3 fit in 7 x 8; the third along the height would begin in
+ * the padding behind, at 6. */
+Test(graph, pools_round_by_the_rule_of_torch_or_of_onnx) {
+  const struct sk_pool_shape pool = {
+      .kernel_height = 2, .kernel_width = 2, .pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1};
+  struct sk_pool_shape rounded = pool;
+  rounded.ceil_mode = true;
+  expect_pool(pool, 2, 3);
+  expect_pool(rounded, 2, 3);
+  rounded.ceil_past_input = true;
+  expect_pool(rounded, 3, 3);
+  struct sk_pool_shape deep = pool;
+  deep.kernel_height = deep.kernel_width = 3;
+  deep.pad_left = deep.pad_top = 2; /* over half of the kernel */
+  expect_pool(deep, 2, 3);
+  deep.stride_height = deep.stride_width = deep.dilation_height = deep.dilation_width = 1;
+  deep.pad_top = 3;
+  expect_node_refused((struct sk_node){.op = SK_NODE_MAX_POOL, .pool = deep}, "less than the kernel");
 }
 
 Test(graph, a_failure_sticks) {

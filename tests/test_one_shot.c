@@ -119,8 +119,10 @@ Test(one_shot, pools, .init = fill_inputs) {
                                              .kernel_width = 2,
                                              .stride_height = 2,
                                              .stride_width = 1,
-                                             .pad_height = 1,
-                                             .pad_width = 1,
+                                             .pad_top = 1,
+                                             .pad_bottom = 1,
+                                             .pad_left = 1,
+                                             .pad_right = 1,
                                              .dilation_height = 1,
                                              .dilation_width = 1,
                                              .count_include_pad = true};
@@ -149,7 +151,7 @@ Test(one_shot, dense_and_softmax, .init = fill_inputs) {
   sk_reference_dense(ROWS, INPUTS, OUTPUTS, wide_x, wide_other, NULL, expected, NULL);
   cr_assert_eq(sk_dense_f32(ROWS, INPUTS, OUTPUTS, x, other, NULL, y, NULL), SK_OK, "%s", sk_error_message());
   expect_close(y, expected, ROWS * OUTPUTS, 0, "dense without bias");
-  sk_reference_softmax(ROWS, INPUTS, wide_x, expected);
+  sk_reference_softmax(ROWS, INPUTS, 1, wide_x, expected);
   cr_assert_eq(sk_softmax_f32(ROWS, INPUTS, x, y, NULL), SK_OK, "%s", sk_error_message());
   expect_close(y, expected, ROWS * INPUTS, 1e-6, "softmax");
 }

@@ -1,5 +1,6 @@
 /* ONNX files parsed back: nodes, attributes, shapes and weights. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -283,6 +284,39 @@ Test(onnx_write, subsampling) {
   onnx__model_proto__free_unpacked(model, NULL);
 }
 
+Test(onnx_write, elementwise_operators) {
+  Onnx__ModelProto *model = write_one(&(struct sk_node){.op = SK_NODE_SIGMOID});
+  expect_node(model, "y", "Sigmoid", (const char *[]){"x", NULL});
+  onnx__model_proto__free_unpacked(model, NULL);
+  model = write_one(&(struct sk_node){.op = SK_NODE_MULTIPLY});
+  expect_node(model, "y", "Mul", (const char *[]){"x", "x", NULL});
+  onnx__model_proto__free_unpacked(model, NULL);
+  model = write_one(&(struct sk_node){.op = SK_NODE_CONCAT});
+  expect_node(model, "y", "Concat", (const char *[]){"x", "x", NULL});
+  expect_integer(model, "y", "axis", 1);
+  onnx__model_proto__free_unpacked(model, NULL);
+}
+
+static void expect_number(const Onnx__ModelProto *model, const char *name, float expected) {
+  const Onnx__TensorProto *tensor = constant_of(model, name);
+  cr_assert_eq(tensor->raw_data.len, sizeof expected);
+  cr_expect_eq(tensor->n_dims, 0);
+  cr_expect_arr_eq(tensor->raw_data.data, &expected, sizeof expected, "%s", name);
+}
+
+Test(onnx_write, clip_and_pad) {
+  Onnx__ModelProto *model = write_one(&(struct sk_node){.op = SK_NODE_CLIP, .clip = {-INFINITY, 6}});
+  expect_node(model, "y", "Clip", (const char *[]){"x", "y.min", "y.max", NULL});
+  expect_number(model, "y.min", -INFINITY);
+  expect_number(model, "y.max", 6);
+  onnx__model_proto__free_unpacked(model, NULL);
+  model = write_one(&(struct sk_node){.op = SK_NODE_PAD, .pad = {1, 2, 3, 4, 0.5F}});
+  expect_node(model, "y", "Pad", (const char *[]){"x", "y.pads", "y.value", NULL});
+  expect_integers_constant(model, "y.pads", 8, (int64_t[]){0, 0, 1, 3, 0, 0, 2, 4});
+  expect_number(model, "y.value", 0.5F);
+  onnx__model_proto__free_unpacked(model, NULL);
+}
+
 /* An operator that wants another rank than a flatten left, or did not leave, gets a reshaping before it. */
 Test(onnx_write, ranks_are_made_to_fit) {
   struct sk_graph graph = {0};
@@ -322,6 +356,20 @@ Test(onnx_write, weights_in_float16_are_converted) {
 }
 
 /* ---- Refusals ------------------------------------------------------------------------------------------------ */
+
+Test(onnx_write, refuses_a_dilated_average) {
+  struct sk_graph graph = {0};
+  char *path = path_of("model.onnx");
+  sk_graph_add(&graph, &(struct sk_node){.name = "x", .channels = 4, .height = 5, .width = 5});
+  struct sk_node node = pool_node(SK_NODE_AVERAGE_POOL, false, false);
+  node.name = "y";
+  node.pool.dilation_height = 2;
+  sk_graph_add(&graph, &node);
+  cr_assert_eq(graph.status, SK_OK, "%s", sk_error_message());
+  expect_refused(sk_onnx_write(&graph, 1, path), SK_UNSUPPORTED, "dilated average pool");
+  sk_graph_destroy(&graph);
+  free(path);
+}
 
 Test(onnx_write, refuses_a_graph_without_weights) {
   struct sk_graph graph = {0};

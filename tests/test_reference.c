@@ -182,27 +182,27 @@ Test(dense, has_as_many_outputs_as_it_is_told) {
 
 Test(softmax, normalises_each_row) {
   double y[4];
-  sk_reference_softmax(2, 2, (double[]){0, log(3), 5, 5}, y);
+  sk_reference_softmax(2, 2, 1, (double[]){0, log(3), 5, 5}, y);
   expect_near(y, (double[]){0.25, 0.75, 0.5, 0.5}, 4);
 }
 
 Test(softmax, does_not_overflow) {
   double y[2];
-  sk_reference_softmax(1, 2, (double[]){10000, 10000 + log(3)}, y);
+  sk_reference_softmax(1, 2, 1, (double[]){10000, 10000 + log(3)}, y);
   cr_expect(fabs(y[0] - 0.25) < 1e-11 && fabs(y[1] - 0.75) < 1e-11, "%g %g", y[0], y[1]);
-  sk_reference_softmax(1, 2, (double[]){-10000, -10000}, y);
+  sk_reference_softmax(1, 2, 1, (double[]){-10000, -10000}, y);
   expect_bits(y, (double[]){0.5, 0.5}, 2);
 }
 
 Test(softmax, gives_zero_for_minus_infinity_and_nan_for_what_has_no_answer) {
   double y[3];
-  sk_reference_softmax(1, 3, (double[]){-INFINITY, 1, 1}, y);
+  sk_reference_softmax(1, 3, 1, (double[]){-INFINITY, 1, 1}, y);
   expect_bits(y, (double[]){0, 0.5, 0.5}, 3);
-  sk_reference_softmax(1, 3, (double[]){1, NAN, 2}, y);
+  sk_reference_softmax(1, 3, 1, (double[]){1, NAN, 2}, y);
   expect_bits(y, (double[]){NAN, NAN, NAN}, 3);
-  sk_reference_softmax(1, 3, (double[]){1, INFINITY, 2}, y);
+  sk_reference_softmax(1, 3, 1, (double[]){1, INFINITY, 2}, y);
   cr_expect(isnan(y[1]));
-  sk_reference_softmax(1, 2, (double[]){-INFINITY, -INFINITY}, y);
+  sk_reference_softmax(1, 2, 1, (double[]){-INFINITY, -INFINITY}, y);
   expect_bits(y, (double[]){NAN, NAN}, 2);
 }
 
@@ -240,8 +240,10 @@ static sk_reference_pool_shape pool_shape(size_t height, size_t width, size_t ke
                                    .kernel_width = kernel,
                                    .stride_height = stride,
                                    .stride_width = stride,
-                                   .pad_height = pad,
-                                   .pad_width = pad,
+                                   .pad_top = pad,
+                                   .pad_bottom = pad,
+                                   .pad_left = pad,
+                                   .pad_right = pad,
                                    .dilation_height = 1,
                                    .dilation_width = 1};
 }
@@ -251,7 +253,7 @@ static sk_reference_pool_shape row_shape(size_t width, size_t kernel, size_t str
   sk_reference_pool_shape shape = pool_shape(1, width, kernel, stride, pad);
   shape.kernel_height = 1;
   shape.stride_height = 1;
-  shape.pad_height = 0;
+  shape.pad_top = shape.pad_bottom = 0;
   return shape;
 }
 
@@ -378,7 +380,7 @@ Test(average_pool, counts_rows_likewise) {
   sk_reference_pool_shape shape = pool_shape(6, 1, 3, 3, 1);
   shape.kernel_width = 1;
   shape.stride_width = 1;
-  shape.pad_width = 0;
+  shape.pad_left = shape.pad_right = 0;
   shape.ceil_mode = true;
   shape.count_include_pad = true;
   double y[3];

@@ -187,6 +187,9 @@ static sk_status append_plain_step(struct sk_dnnl *o, size_t i) {
 }
 
 sk_status sk_dnnl_append_step(struct sk_dnnl *o, size_t step) {
+  const struct sk_graph *const graph = o->program.task.graph;
+  const struct sk_step *const s = &o->program.schedule.steps[step];
+  if (!sk_step_is_common(graph, s)) return sk_dnnl_outcome(dnnl_unimplemented, graph->nodes[s->node].name);
   return sk_step_has_weights(&o->program.schedule.steps[step]) ? append_weighted_step(o, step)
                                                                : append_plain_step(o, step);
 }

@@ -87,6 +87,10 @@ void sk_step_weights_free(struct sk_step_weights *weights) {
   *weights = (struct sk_step_weights){0};
 }
 
+bool sk_step_is_common(const struct sk_graph *graph, const struct sk_step *step) {
+  return step->clip == SK_NO_NODE && !sk_node_broadcasts(graph, step->node);
+}
+
 size_t sk_pad_after(size_t inputs, size_t outputs, size_t kernel, size_t stride, size_t dilation, size_t pad_before) {
   const size_t needed = (outputs - 1) * stride + (kernel - 1) * dilation + 1;
   return needed > inputs + pad_before ? needed - inputs - pad_before : 0;
@@ -94,5 +98,6 @@ size_t sk_pad_after(size_t inputs, size_t outputs, size_t kernel, size_t stride,
 
 bool sk_pool_is_common(const struct sk_pool_shape *pool) {
   const bool has_pads = pool->pad_top || pool->pad_bottom || pool->pad_left || pool->pad_right || pool->ceil_mode;
-  return !has_pads || !pool->count_include_pad;
+  const bool is_dilated = pool->dilation_height > 1 || pool->dilation_width > 1;
+  return !is_dilated && (!has_pads || !pool->count_include_pad);
 }

@@ -25,11 +25,14 @@ sk_status sk_step_weights_read(struct sk_step_weights *weights, const struct sk_
                                const struct sk_step *step);
 void sk_step_weights_free(struct sk_step_weights *weights);
 
+/* Whether peers have what a step does beyond what its operator says: no clip behind it, equal shapes added. */
+bool sk_step_is_common(const struct sk_graph *graph, const struct sk_step *step);
+
 /* Pads after the last pixel that make a window fit `outputs` times: a pool that rounds its size up takes more than it
  * was given. */
 size_t sk_pad_after(size_t inputs, size_t outputs, size_t kernel, size_t stride, size_t dilation, size_t pad_before);
 
-/* Whether an average pool divides by what every library divides by: it has no pads, or does not count them. */
+/* Whether an average pool is one of every library: it is not dilated, and it has no pads or does not count them. */
 bool sk_pool_is_common(const struct sk_pool_shape *pool);
 
 #endif

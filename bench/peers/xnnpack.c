@@ -226,6 +226,7 @@ static enum xnn_status define_plain(struct program *program, const struct sk_ste
 static sk_status define_step(struct program *program, const struct sk_step *step) {
   const struct sk_graph *const graph = program->task.graph;
   const char *const layer = graph->nodes[step->node].name;
+  if (!sk_step_is_common(graph, step)) return outcome(xnn_status_unsupported_parameter, layer);
   sk_status status = outcome(define_result(program, step), layer);
   if (status || !sk_step_has_weights(step)) return status ? status : outcome(define_plain(program, step), layer);
   struct sk_step_weights weights;

@@ -23,8 +23,10 @@ SK_INLINE vf vmaximum(vf m, vf v) {
   return _mm256_blendv_ps(m, v, take);
 }
 
-/* max_ps returns its second operand when the two are equal or unordered, so NaN and -0 pass. */
+/* max_ps and min_ps return their second operand when the two are equal or unordered, so NaN and -0 pass. */
 SK_INLINE vf vrelu(vf v) { return _mm256_max_ps(_mm256_setzero_ps(), v); }
+SK_INLINE vf vraise(vf low, vf v) { return _mm256_max_ps(low, v); }
+SK_INLINE vf vlower(vf high, vf v) { return _mm256_min_ps(high, v); }
 
 SK_INLINE vf vgather(const float *base, const int32_t *offset) {
   return _mm256_i32gather_ps(base, _mm256_loadu_si256((const __m256i *)(const void *)offset), sizeof(float));

@@ -27,8 +27,10 @@ SK_INLINE vf vmaximum(vf m, vf v) {
   return _mm512_mask_mov_ps(m, take, v);
 }
 
-/* max_ps returns its second operand when the two are equal or unordered, so NaN and -0 pass. */
+/* max_ps and min_ps return their second operand when the two are equal or unordered, so NaN and -0 pass. */
 SK_INLINE vf vrelu(vf v) { return _mm512_max_ps(_mm512_setzero_ps(), v); }
+SK_INLINE vf vraise(vf low, vf v) { return _mm512_max_ps(low, v); }
+SK_INLINE vf vlower(vf high, vf v) { return _mm512_min_ps(high, v); }
 
 SK_INLINE vf vgather(const float *base, const int32_t *offset) {
   return _mm512_i32gather_ps(_mm512_loadu_si512(offset), base, sizeof(float));

@@ -68,6 +68,8 @@ SK_INLINE vf vfma(vf a, vf b, vf c) {
 
 SK_INLINE vf vselect(vmask take, vf a, vf b) { return (vf)((take & (vmask)a) | (~take & (vmask)b)); }
 SK_INLINE vf vmaximum(vf m, vf v) { return vselect((v > m) | (v != v), v, m); }
+SK_INLINE vf vraise(vf low, vf v) { return vselect(low > v, low, v); }
+SK_INLINE vf vlower(vf high, vf v) { return vselect(high < v, high, v); }
 SK_INLINE vf vrelu(vf v) { return (vf)(~(v < 0) & (vmask)v); }
 
 SK_INLINE vf vgather(const float *base, const int32_t *offset) {

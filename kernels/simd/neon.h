@@ -33,6 +33,10 @@ SK_INLINE vf vmaximum(vf m, vf v) {
 /* Not fmax, which would turn -0 into +0. */
 SK_INLINE vf vrelu(vf v) { return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(v), vcltzq_f32(v))); }
 
+/* Neither fmax nor fmin, which would take a NaN from either side. */
+SK_INLINE vf vraise(vf low, vf v) { return vbslq_f32(vcgtq_f32(low, v), low, v); }
+SK_INLINE vf vlower(vf high, vf v) { return vbslq_f32(vcltq_f32(high, v), high, v); }
+
 SK_INLINE vf vgather(const float *base, const int32_t *offset) {
   vf v = vld1q_dup_f32(base + offset[0]);
   v = vld1q_lane_f32(base + offset[1], v, 1);

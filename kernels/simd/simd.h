@@ -8,6 +8,8 @@
  *   vfma(a, b, c)          a*b + c, rounded once
  *   vmaximum(m, v)         v > m or v is NaN ? v : m
  *   vrelu(v)               v < 0 ? 0 : v
+ *   vraise(low, v)         low > v ? low : v
+ *   vlower(high, v)        high < v ? high : v
  *   vgather(base, offset)  base[offset[lane]]
  *   vpermute(base, first, offset)  the same, where each half of the lanes reads from its own half of the register at
  *                          base + first, a multiple of SK_LANES, so that the offsets' low bits tell which
@@ -116,7 +118,19 @@ SK_INLINE struct pixel pixel_relu(struct pixel a) {
   return a;
 }
 
-/* The end of every fused convolution: + residual, then ReLU. */
+/* NaN passes. */
+SK_INLINE struct pixel pixel_clip(struct pixel a, struct pixel minimum, struct pixel maximum) {
+  SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) {
+    a.lane[v] = vlower(maximum.lane[v], vraise(minimum.lane[v], a.lane[v]));
+  }
+  return a;
+}
+
+SK_INLINE vf vclip(vf v, struct sk_clip_bounds bounds) {
+  return vlower(vset1(bounds.maximum), vraise(vset1(bounds.minimum), v));
+}
+
+/* The end of an addition: + residual, then ReLU. */
 SK_INLINE struct pixel pixel_epilogue(struct pixel sum, const float *residual, bool relu) {
   if (residual) sum = pixel_add(sum, pixel_load(residual));
   return relu ? pixel_relu(sum) : sum;
