@@ -320,7 +320,7 @@ static bool is_covered(const struct sk_verify *v, const struct sk_verify_case *c
   static const char *const others[] = {"conv_direct", "fma_peak", "stream",   "to_blocked", "from_blocked",
                                        "conv bits",   "net bits", "dispatch", "fma"};
   if (c->algorithm && strcmp(c->algorithm, sk_algorithm_name(SK_ALGORITHM_GEMM)) == 0) return false;
-  if (strcmp(c->group, "softmax") == 0) return v->hardware_fma;
+  if (strcmp(c->group, "softmax") == 0 || strcmp(c->group, "sigmoid") == 0) return v->hardware_fma;
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
     if (strcmp(c->group, others[i]) == 0) return false;
   }

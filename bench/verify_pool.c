@@ -124,31 +124,26 @@ struct window {
 };
 
 static const struct window windows[] = {
-    {{1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}},
-    {{1, 1}, {2, 2}, {1, 1}, {0, 0}, {0, 0}},
-    {{2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}},
-    {{2, 2}, {1, 1}, {1, 1}, {1, 1}, {0, 0}},
-    {{3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}},
-    {{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
-    {{3, 3}, {3, 3}, {1, 1}, {0, 1}, {1, 0}},
-    {{3, 2}, {2, 1}, {1, 1}, {1, 0}, {1, 1}},
-    {{2, 5}, {1, 3}, {1, 1}, {1, 2}, {0, 2}},
-    {{4, 4}, {3, 3}, {1, 1}, {2, 2}, {2, 2}},
+    {{1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}, {{1, 1}, {2, 2}, {1, 1}, {0, 0}, {0, 0}},
+    {{2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}}, {{2, 2}, {1, 1}, {1, 1}, {1, 1}, {0, 0}},
+    {{3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}}, {{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    {{3, 3}, {3, 3}, {1, 1}, {0, 1}, {1, 0}}, {{3, 2}, {2, 1}, {1, 1}, {1, 0}, {1, 1}},
+    {{2, 5}, {1, 3}, {1, 1}, {1, 2}, {0, 2}}, {{4, 4}, {3, 3}, {1, 1}, {2, 2}, {2, 2}},
+    {{3, 3}, {1, 1}, {2, 2}, {1, 1}, {1, 1}}, {{3, 3}, {2, 2}, {2, 3}, {1, 1}, {0, 1}},
+    {{2, 3}, {2, 1}, {3, 2}, {1, 1}, {1, 1}}, {{7, 7}, {1, 1}, {1, 1}, {3, 3}, {3, 3}},
+    {{5, 5}, {2, 2}, {1, 1}, {2, 2}, {2, 2}}, {{7, 7}, {7, 7}, {1, 1}, {0, 0}, {0, 0}},
+};
+
+/* What ONNX has and torch has not: pads over half of the kernel, dilated averages, windows that begin behind the input.
+ */
+static const struct window onnx_windows[] = {
+    {{3, 3}, {2, 2}, {1, 1}, {2, 2}, {2, 2}}, {{4, 3}, {3, 2}, {1, 1}, {0, 1}, {3, 2}},
+    {{2, 2}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, {{3, 2}, {4, 2}, {2, 3}, {2, 1}, {2, 1}},
     {{3, 3}, {1, 1}, {2, 2}, {1, 1}, {1, 1}},
-    {{3, 3}, {2, 2}, {2, 3}, {1, 1}, {0, 1}},
-    {{2, 3}, {2, 1}, {3, 2}, {1, 1}, {1, 1}},
-    {{7, 7}, {1, 1}, {1, 1}, {3, 3}, {3, 3}},
-    {{5, 5}, {2, 2}, {1, 1}, {2, 2}, {2, 2}},
-    {{7, 7}, {7, 7}, {1, 1}, {0, 0}, {0, 0}},
-    /* As ONNX has them: pads over half of the kernel, and a window that may begin behind the input. */
-    {{3, 3}, {2, 2}, {1, 1}, {2, 2}, {2, 2}},
-    {{4, 3}, {3, 2}, {1, 1}, {0, 1}, {3, 2}},
-    {{2, 2}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
-    {{3, 2}, {4, 2}, {2, 3}, {2, 1}, {2, 1}},
 };
 
 static void pool_cases_of(struct sk_verify *v, const struct window *w, size_t height, size_t width,
-                          enum rounding rounding) {
+                          enum rounding rounding, size_t kinds) {
   struct pool_case parameters = {.args = {
                                      .in_height = height,
                                      .in_width = width,
@@ -168,8 +163,7 @@ static void pool_cases_of(struct sk_verify *v, const struct window *w, size_t he
                                      .pad_right = w->after[1],
                                  }};
   if (parameters.args.out_height == 0 || parameters.args.out_width == 0) return;
-  if (rounding == ROUND_UP_PAST_INPUT && w->after[0] == 0 && w->after[1] == 0) return; /* as ROUND_UP */
-  for (size_t kind = 0; kind < 3; kind++) {
+  for (size_t kind = 0; kind < kinds; kind++) {
     static const char *const names[] = {"max_pool", "average_pool", "average_pool"};
     parameters.average = kind > 0;
     parameters.args.count_include_pad = kind == 2;
@@ -219,9 +213,16 @@ void sk_verify_pool_kernels(struct sk_verify *v) {
   static const struct area sizes[] = {{1, 1}, {1, 7}, {2, 3}, {4, 4}, {5, 9}, {7, 7}, {8, 3}, {12, 13}};
   const size_t count = sizeof sizes / sizeof sizes[0];
   for (size_t w = 0; w < sizeof windows / sizeof windows[0]; w++) {
-    for (size_t i = 0; i < ROUNDINGS * count; i++) {
-      const struct area size = sizes[i / ROUNDINGS];
-      pool_cases_of(v, &windows[w], size.height, size.width, (enum rounding)(i % ROUNDINGS));
+    const bool dilated = windows[w].dilation[0] > 1 || windows[w].dilation[1] > 1;
+    for (size_t i = 0; i < 2 * count; i++) {
+      pool_cases_of(v, &windows[w], sizes[i / 2].height, sizes[i / 2].width, i % 2 == 1 ? ROUND_UP : ROUND_DOWN,
+                    dilated ? 1 : 3);
+    }
+  }
+  for (size_t w = 0; w < sizeof onnx_windows / sizeof onnx_windows[0]; w++) {
+    for (enum rounding rounding = ROUND_UP; rounding < ROUNDINGS; rounding++) {
+      pool_cases_of(v, &onnx_windows[w], 5, 9, rounding, 3);
+      pool_cases_of(v, &onnx_windows[w], 8, 3, rounding, 3);
     }
   }
   for (size_t i = 0; i < count; i++) {
