@@ -43,7 +43,9 @@ endif
 # ---- Sources and objects ------------------------------------------------------------------------------------------
 
 KERNELS   := $(wildcard kernels/*.c)
-BASELINE  := $(wildcard dispatch/*.c resnet/*.c)
+# What reads ONNX files needs ONNX's schema as C, which is made at build time where protobuf-c is.
+ONNX      := $(wildcard resnet/onnx_*.c)
+BASELINE  := $(filter-out $(if $(filter 1,$(HAVE_ONNX)),,$(ONNX)),$(wildcard dispatch/*.c resnet/*.c))
 REFERENCE := $(wildcard reference/*.c)
 MAIN      := bench/skiplane.c
 BENCH     := $(wildcard bench/*.cc bench/benchmark_*.c)
@@ -53,11 +55,10 @@ CONCURRENT := tests/concurrent.c
 TOOLS     := $(filter-out $(TESTS) $(CONCURRENT),$(wildcard tests/*.c))
 FUZZERS   := $(wildcard tests/fuzz/fuzz_*.c)
 
-kernel_objects  := $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%.$(isa).o))
-library_objects := $(kernel_objects) $(BASELINE:%.c=$(BUILD)/%.o)
-# ONNX's schema as C, made at build time where protobuf-c is.
 onnx_schema     := $(if $(filter 1,$(HAVE_ONNX)),$(BUILD)/onnx/onnx.pb-c)
-shared_objects  := $(SHARED:%.c=$(BUILD)/%.o) $(REFERENCE:%.c=$(BUILD)/%.o) $(onnx_schema:=.o)
+kernel_objects  := $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%.$(isa).o))
+library_objects := $(kernel_objects) $(BASELINE:%.c=$(BUILD)/%.o) $(onnx_schema:=.o)
+shared_objects  := $(SHARED:%.c=$(BUILD)/%.o) $(REFERENCE:%.c=$(BUILD)/%.o)
 main_object     := $(MAIN:%.c=$(BUILD)/%.o)
 bench_objects   := $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(BENCH))))
 test_objects    := $(TESTS:%.c=$(BUILD)/%.o)
@@ -97,8 +98,8 @@ kernel_flags := $(CFLAGS) $(SANITIZER_FLAGS) -O3 -fomit-frame-pointer -fno-math-
 kernel   := $(common) $(kernel_flags)
 cxx      := $(common) -O2 $(CXXFLAGS) $(SANITIZER_FLAGS) $(BENCHMARK_CFLAGS) $(NUMERICS)
 link     := $(LDFLAGS) $(SANITIZER_FLAGS)
-# What the programs need beyond the library: the peers that they compare it with, and files for those.
-peer_libs := $(ONEDNN_LIBS) $(XNNPACK_LIBS) $(ONNX_LIBS)
+# What the programs need beyond the library: the peers that they compare it with.
+peer_libs := $(ONEDNN_LIBS) $(XNNPACK_LIBS)
 
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(Q),@mkdir -p $(@D) && echo '  $(1) $@',@mkdir -p $(@D))
@@ -117,17 +118,18 @@ $(BUILD)/kernels/%.$(1).o: kernels/%.c $(config)
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
+# Its functions get our prefix: a program that links this library statically may have them, too.
 ifneq ($(onnx_schema),)
 $(onnx_schema).c: $(ONNX_PROTO) $(config)
 	$(call say,PROTO)
 	$(Q)protoc-c --c_out=$(@D) -I $(dir $(ONNX_PROTO)) $(ONNX_PROTO)
+	$(Q)sed -i 's/\bonnx__/sk_onnx__/g' $(onnx_schema).c $(onnx_schema).h
 $(onnx_schema).h: $(onnx_schema).c ;
 $(onnx_schema).o: $(onnx_schema).c
 	$(call say,CC   )
-	$(Q)$(CC) -std=c17 $(baseline) $(ONNX_CFLAGS) -c -o $@ $<
-onnx_users := $(BUILD)/bench/onnx_write.o $(BUILD)/tests/test_onnx_write.o
-$(onnx_users): baseline += $(ONNX_CFLAGS)
-$(onnx_users): $(onnx_schema).h
+	$(Q)$(CC) -std=c17 $(baseline) -c -o $@ $<
+$(patsubst %.c,$(BUILD)/%.o,$(ONNX) resnet/model.c $(wildcard bench/onnx_*.c tests/test_onnx_*.c tests/fuzz/fuzz_onnx.c)): \
+  $(onnx_schema).h
 endif
 
 # Their loops are plain, and comparing whole networks, convolutions and points waits for them.
@@ -461,7 +463,7 @@ format:
 lint: $(BUILD)/config.mk $(BUILD)/revision.h $(onnx_schema:=.h)
 	clang-format --dry-run -Werror $(styled)
 	printf '%s\n' $(BASELINE) $(REFERENCE) $(wildcard bench/*.c bench/peers/*.c) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) \
-	  $(WARNINGS) $(ONEDNN_CFLAGS) $(XNNPACK_CFLAGS) $(ONNX_CFLAGS)
+	  $(WARNINGS) $(ONEDNN_CFLAGS) $(XNNPACK_CFLAGS)
 	printf '%s\n' $(KERNELS) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) $(WARNINGS) $(ISA_FLAGS_$(tidy_isa)) \
 	  -DSK_ISA=$(tidy_isa)
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \

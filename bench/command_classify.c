@@ -18,9 +18,8 @@ enum { DEFAULT_TOP = 3 };
 
 struct classification {
   const struct sk_options *options;
-  sk_model_info model;
+  struct sk_source source;
   struct sk_pictures pictures;
-  sk_weights *weights;
   struct sk_runner runner;
   struct sk_labels labels; /* empty: classes are numbered */
   size_t top;
@@ -50,7 +49,7 @@ static sk_status run_batches(struct classification *c, const struct sk_preparati
 
 static sk_status compute(struct classification *c) {
   const struct sk_preparation preparation =
-      sk_preparation_choose(&c->model, c->options, c->runner.in_height, c->runner.in_width);
+      sk_preparation_choose(&c->source.info, c->options, c->runner.in_height, c->runner.in_width);
   const size_t batch = sk_size_min(c->options->batch, c->pictures.count);
   float *x = NULL;
   sk_status status = sk_allocate_floats(&x, batch, 3 * preparation.height * preparation.width);
@@ -128,8 +127,8 @@ static void describe_picture(const struct classification *c, const char *file, c
 
 static cJSON *describe_run(const struct classification *c, struct sk_json *json) {
   sk_json_begin(json);
-  sk_json_text(json, json->root, "model", c->model.name);
-  sk_json_text(json, json->root, "weights", c->options->weights);
+  sk_json_text(json, json->root, "model", c->source.info.name);
+  sk_json_text(json, json->root, "weights", sk_weights_file(c->options));
   sk_json_text(json, json->root, "isa", sk_runner_isa(&c->runner));
   sk_json_text(json, json->root, "algorithm", sk_algorithm_wanted(c->options));
   sk_json_text(json, json->root, "plan", c->options->plan);
@@ -169,10 +168,10 @@ static sk_status choose_top(struct classification *c) {
 
 static sk_status open_all(struct classification *c) {
   const struct sk_options *options = c->options;
-  sk_status status = sk_model_find(options->model, &c->model);
+  sk_status status = sk_source_open(&c->source, options, options->model);
+  if (!status) status = sk_source_check_pictures(&c->source, options);
   if (!status) status = sk_pictures_find(&c->pictures, options->operands, options->operand_count);
-  if (!status) status = sk_open_weights(&c->weights, options, options->model);
-  if (!status) status = sk_runner_open(&c->runner, options, options->model, c->weights);
+  if (!status) status = sk_runner_open(&c->runner, options, &c->source);
   if (!status) status = choose_top(c);
   if (!status && options->labels) status = sk_labels_read(&c->labels, options->labels, c->runner.classes);
   return status;
@@ -185,7 +184,7 @@ static sk_status write_logits(const struct classification *c) {
 
 static void close_all(struct classification *c) {
   sk_runner_close(&c->runner);
-  sk_weights_close(c->weights);
+  sk_source_close(&c->source);
   sk_labels_free(&c->labels);
   sk_pictures_free(&c->pictures);
   free(c->logits);

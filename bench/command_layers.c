@@ -1,4 +1,5 @@
 /* skiplane layers: outputs of layers as .npy files, one per layer. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,10 +112,22 @@ static sk_status make_folder(const char *path) {
   return sk_fail(SK_IO_ERROR, "%s: cannot make the folder: %s", sk_quote(path).text, strerror(error));
 }
 
-/* Layer names come from the network, so they are safe as file names. */
+/* A file may call its layers anything, such as "/layer1/conv1": what is no letter, digit, '-', '_' or '.' becomes '_',
+ * and so does a '.' in front. */
+static void make_safe(char *name) {
+  for (char *at = name; *at; at++) {
+    const bool is_plain = isalnum((unsigned char)*at) || strchr("-_", *at) || (*at == '.' && at > name);
+    if (!is_plain) *at = '_';
+  }
+}
+
 static sk_status write_output(const char *folder, const char *name, const struct layer_output *output) {
   char *path = NULL;
   if (asprintf(&path, "%s/%s.npy", folder, name) < 0) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for a file name");
+  const size_t before = strlen(folder) + 1;
+  path[before + strlen(name)] = '\0';
+  make_safe(path + before);
+  path[before + strlen(name)] = '.';
   const sk_status status = sk_npy_write(path, 4, output->shape, output->data);
   free(path);
   return status;
@@ -128,26 +141,25 @@ static sk_status write_outputs(const struct sk_options *options, const struct la
   return status;
 }
 
-static sk_status run_and_write(const struct sk_options *options, const sk_model_info *model, const sk_weights *weights,
+static sk_status run_and_write(const struct sk_options *options, const struct sk_source *source,
                                struct layer_output *outputs) {
   struct sk_runner runner;
-  sk_status status = sk_runner_open(&runner, options, options->model, weights);
-  if (!status) status = run(&runner, options, model, outputs);
+  sk_status status = sk_runner_open(&runner, options, source);
+  if (!status) status = run(&runner, options, &source->info, outputs);
   if (!status) status = write_outputs(options, outputs);
   sk_runner_close(&runner);
   return status;
 }
 
 enum sk_exit sk_command_layers(const struct sk_options *options) {
-  sk_model_info model;
-  sk_weights *weights = NULL;
+  struct sk_source source = {0};
   struct layer_output *outputs = calloc(options->layer_count + 1, sizeof *outputs);
   sk_status status = outputs ? SK_OK : sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu layers", options->layer_count);
-  if (!status) status = sk_model_find(options->model, &model);
-  if (!status) status = sk_open_weights(&weights, options, options->model);
-  if (!status) status = run_and_write(options, &model, weights, outputs);
+  if (!status) status = sk_source_open(&source, options, options->model);
+  if (!status) status = sk_source_check_pictures(&source, options);
+  if (!status) status = run_and_write(options, &source, outputs);
   for (size_t i = 0; outputs && i < options->layer_count; i++) free(outputs[i].data);
   free(outputs);
-  sk_weights_close(weights);
+  sk_source_close(&source);
   return status ? sk_fail_status(options, status) : SK_EXIT_SUCCESS;
 }

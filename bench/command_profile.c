@@ -88,22 +88,20 @@ static sk_status write_outputs(const struct sk_profile *p, const struct destinat
 
 /* ---- The command ---------------------------------------------------------------------------------------------- */
 
-static sk_status open_net(sk_net **net, const struct sk_options *options, const char *model, int threads,
-                          const sk_plan *plan) {
-  sk_weights *weights = NULL;
+static sk_status open_net(sk_net **net, const struct sk_options *options, int threads, const sk_plan *plan) {
+  struct sk_source source;
   const sk_net_options wanted = {.isa = options->isa,
                                  .algorithm = options->algorithm,
                                  .threads = threads,
                                  .batch = options->batch,
                                  .in_height = options->height,
-                                 .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5,
                                  .in_width = options->width,
                                  .plan = plan,
                                  .flush_denormals = options->flush_denormals};
-  sk_status status = sk_open_weights(&weights, options, model);
-  if (!status) sk_weights_read_once(weights);
-  if (!status) status = sk_net_create(net, model, weights, &wanted);
-  sk_weights_close(weights);
+  sk_status status = sk_source_open(&source, options, options->operands[0]);
+  if (!status && source.weights) sk_weights_read_once(source.weights);
+  if (!status) status = sk_source_plan(net, &source, &wanted);
+  sk_source_close(&source);
   return status;
 }
 
@@ -115,7 +113,7 @@ static sk_status measure(struct sk_profile *p, sk_net **net) {
   sk_context_read(&p->context, p->threads, &p->cpus);
   sk_affinity_pin(&p->cpus);
   const double start = sk_clock_seconds();
-  status = open_net(net, p->options, p->model, p->threads, p->plan);
+  status = open_net(net, p->options, p->threads, p->plan);
   p->plan_seconds = sk_clock_seconds() - start;
   p->net = *net;
   if (status) return status;
@@ -139,8 +137,9 @@ static enum sk_exit report(const struct sk_profile *p, const struct destinations
 static enum sk_exit run(const struct sk_options *options, const struct destinations *to) {
   sk_net *net = NULL;
   sk_plan *plan = NULL;
-  struct sk_profile p = {
-      .options = options, .model = options->operands[0], .threads = sk_threads_choose(options->threads)};
+  struct sk_profile p = {.options = options,
+                         .model = sk_network_name(options->operands[0]),
+                         .threads = sk_threads_choose(options->threads)};
   sk_interrupt_watch();
   sk_status status = sk_open_plan(&plan, options);
   p.plan = plan;

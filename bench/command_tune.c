@@ -41,16 +41,17 @@ static sk_status measure(struct sk_tune *tune) {
 }
 
 static enum sk_exit run(const struct sk_options *options) {
-  sk_weights *weights = NULL;
-  struct sk_tune tune = {
-      .options = options, .model = options->operands[0], .threads = sk_threads_choose(options->threads)};
+  struct sk_source source;
+  struct sk_tune tune = {.options = options,
+                         .model = sk_network_name(options->operands[0]),
+                         .threads = sk_threads_choose(options->threads)};
   sk_interrupt_watch();
-  sk_status status = sk_open_weights(&weights, options, tune.model);
-  tune.weights = weights;
+  sk_status status = sk_source_open(&source, options, options->operands[0]);
+  tune.source = &source;
   if (!status) status = measure(&tune);
   const enum sk_exit code = status ? sk_fail_status(options, status) : report(&tune);
   sk_tune_free(&tune);
-  sk_weights_close(weights);
+  sk_source_close(&source);
   return code;
 }
 

@@ -29,8 +29,9 @@ static const struct {
 } ways[WAYS] = {
     [WAY_CASE] = {"--case, which has it all", ALWAYS | SK_ACCEPT(CASE)},
     [WAY_NETWORK] = {"a network (--model)", ALWAYS | ENGINE | PICTURES | SK_ACCEPT(MODEL) | SK_ACCEPT(WEIGHTS) |
-                                                SK_ACCEPT(PLAN) | SK_ACCEPT(SIZE) | SK_ACCEPT(RESNET_V1) |
-                                                SK_ACCEPT(PER_LAYER) | SK_ACCEPT(FLUSH_DENORMALS) | SK_ACCEPT(SEED)},
+                                                SK_ACCEPT(PLAN) | SK_ACCEPT(SIZE) | SK_ACCEPT(INPUT_SHAPE) |
+                                                SK_ACCEPT(RESNET_V1) | SK_ACCEPT(PER_LAYER) |
+                                                SK_ACCEPT(FLUSH_DENORMALS) | SK_ACCEPT(SEED)},
     [WAY_GIVEN] = {"a given convolution (--x, --w, --y)",
                    ALWAYS | ENGINE | ARRAYS | SETTINGS | SK_ACCEPT(TOLERANCE) | SK_ACCEPT(CASE_DIR)},
     [WAY_SWEEP] = {"the sweep over all kernels", ALWAYS | SK_ACCEPT(FILTER) | SK_ACCEPT(SEED) | SK_ACCEPT(EXHAUSTIVE) |

@@ -12,8 +12,7 @@ enum { DEFAULT_SIDE = 64 }; /* the reference takes seconds for a large network a
 
 struct verification {
   struct sk_options options; /* with the size chosen */
-  sk_model_info model;
-  sk_weights *weights;
+  struct sk_source source;
   struct sk_pictures pictures;
   struct sk_network_check check;
   struct sk_network_report report;
@@ -30,7 +29,7 @@ static sk_status read_image(const struct verification *v, size_t index, float *x
     return SK_OK;
   }
   const struct sk_preparation preparation =
-      sk_preparation_choose(&v->model, &v->options, info->in_height, info->in_width);
+      sk_preparation_choose(&v->source.info, &v->options, info->in_height, info->in_width);
   return sk_picture_read(v->pictures.files[index], &preparation, x);
 }
 
@@ -60,21 +59,22 @@ static sk_status check_images(struct verification *v) {
 
 /* ---- The command -------------------------------------------------------------------------------------------- */
 
+/* Of a file, sizes are settled. */
 static void choose_size(struct verification *v) {
   struct sk_options *const options = &v->options;
-  if (options->height || options->images) return;
-  options->height = sk_size_min(v->model.in_height, DEFAULT_SIDE);
-  options->width = sk_size_min(v->model.in_width, DEFAULT_SIDE);
+  if (options->height || options->images || v->source.model) return;
+  options->height = sk_size_min(v->source.info.in_height, DEFAULT_SIDE);
+  options->width = sk_size_min(v->source.info.in_width, DEFAULT_SIDE);
 }
 
 static sk_status open_all(struct verification *v) {
   const struct sk_options *const options = &v->options;
-  sk_status status = sk_model_find(options->model, &v->model);
+  sk_status status = sk_source_open(&v->source, options, options->model);
   if (!status) choose_size(v);
+  if (!status && options->images) status = sk_source_check_pictures(&v->source, options);
   if (!status && options->images) status = sk_pictures_find(&v->pictures, &options->images, 1);
   if (!status) status = sk_file_check_writable(options->json_path); /* before the time is spent */
-  if (!status) status = sk_open_weights(&v->weights, options, options->model);
-  if (!status) status = sk_network_check_open(&v->check, options, v->weights);
+  if (!status) status = sk_network_check_open(&v->check, options, &v->source);
   v->report = (struct sk_network_report){.options = options,
                                          .check = &v->check,
                                          .layers = !options->images || options->per_layer,
@@ -84,7 +84,7 @@ static sk_status open_all(struct verification *v) {
 
 static void close_all(struct verification *v) {
   sk_network_check_close(&v->check);
-  sk_weights_close(v->weights);
+  sk_source_close(&v->source);
   sk_pictures_free(&v->pictures);
   free(v->report.agreements);
 }

@@ -8,7 +8,6 @@
 #include "bench/layer_graph.h"
 #include "bench/runner.h"
 #include "dispatch/status.h"
-#include "resnet/network.h"
 #include "resnet/suggest.h"
 #include "resnet/text.h"
 
@@ -121,11 +120,9 @@ static sk_status add_network(struct sk_compare_subjects *subjects, const struct 
 }
 
 static sk_status open_network(struct sk_compare_subjects *subjects, const struct sk_options *options) {
-  const sk_net_options wanted = {.in_height = options->height,
-                                 .in_width = options->width,
-                                 .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5};
-  sk_status status = sk_open_weights(&subjects->weights, options, subjects->name);
-  if (!status) status = sk_network_load(&subjects->network, subjects->name, subjects->weights, &wanted);
+  const sk_net_options wanted = {.in_height = options->height, .in_width = options->width};
+  sk_status status = sk_source_open(&subjects->source, options, options->operands[0]);
+  if (!status) status = sk_source_load(&subjects->network, &subjects->source, &wanted);
   if (status) return status;
   const bool is_whole = !options->per_layer && options->layer_count == 0;
   return is_whole ? add_network(subjects, options) : add_layers(subjects, options);
@@ -162,13 +159,14 @@ static sk_status open_shapes(struct sk_compare_subjects *subjects, const struct 
 static bool is_shape_file(const char *word) {
   sk_model_info info;
   struct stat found;
+  if (sk_is_onnx_file(word)) return false;
   return sk_model_find(word, &info) != SK_OK && (stat(word, &found) == 0 || strchr(word, '/') || strchr(word, '.'));
 }
 
 sk_status sk_compare_subjects_open(struct sk_compare_subjects *subjects, const struct sk_options *options) {
   const char *word = options->operands[0];
   *subjects = (struct sk_compare_subjects){0};
-  snprintf(subjects->name, sizeof subjects->name, "%s", word);
+  snprintf(subjects->name, sizeof subjects->name, "%s", sk_network_name(word));
   if (!is_shape_file(word)) return open_network(subjects, options);
   if (options->per_layer || options->layer_count > 0 || options->weights) {
     return sk_fail(SK_INVALID_ARGUMENT, "%s: a file of shapes takes no --layer, --per-layer or --weights",
@@ -184,6 +182,6 @@ void sk_compare_subjects_free(struct sk_compare_subjects *subjects) {
   }
   free(subjects->items);
   sk_graph_destroy(&subjects->network);
-  sk_weights_close(subjects->weights);
+  sk_source_close(&subjects->source);
   *subjects = (struct sk_compare_subjects){0};
 }

@@ -2,8 +2,7 @@
 #ifndef SK_BENCH_COMPARE_TARGETS_H
 #define SK_BENCH_COMPARE_TARGETS_H
 
-#include "bench/options.h"
-#include "resnet/graph.h"
+#include "bench/source.h"
 
 struct sk_compare_subject {
   char name[320];  /* "resnet50", "resnet50/layer2.0.conv2" */
@@ -21,7 +20,7 @@ struct sk_compare_subjects {
   struct sk_compare_subject *items;
   size_t count;
   struct sk_graph network;
-  sk_weights *weights;
+  struct sk_source source; /* of the network */
 };
 
 /* Open what the options name. Free whatever the outcome.

@@ -108,7 +108,7 @@ static char *join(struct builder *b, const char *node, const char *part) {
 
 static struct operation *add_operation(struct builder *b, const char *type, char *output, char *input) {
   struct operation *o = &b->operations[b->operation_count];
-  onnx__node_proto__init(&o->node);
+  sk_onnx__node_proto__init(&o->node);
   o->inputs[0] = input;
   o->output = output;
   o->node.input = o->inputs;
@@ -127,7 +127,7 @@ static void add_input(struct operation *o, char *name) { o->inputs[o->node.n_inp
 static Onnx__AttributeProto *add_attribute(struct operation *o, const char *name,
                                            Onnx__AttributeProto__AttributeType type) {
   Onnx__AttributeProto *attribute = &o->attributes[o->node.n_attribute];
-  onnx__attribute_proto__init(attribute);
+  sk_onnx__attribute_proto__init(attribute);
   attribute->name = text(name);
   attribute->has_type = true;
   attribute->type = type;
@@ -164,7 +164,7 @@ static void add_pair(struct operation *o, const char *name, size_t height, size_
 static struct constant *add_constant(struct builder *b, char *name, Onnx__TensorProto__DataType type, size_t rank,
                                      const size_t *shape) {
   struct constant *c = &b->constants[b->constant_count];
-  onnx__tensor_proto__init(&c->tensor);
+  sk_onnx__tensor_proto__init(&c->tensor);
   for (size_t i = 0; i < rank; i++) c->dimensions[i] = integer(shape[i]);
   c->tensor.name = name;
   c->tensor.has_data_type = true;
@@ -380,13 +380,13 @@ static void add_port(struct builder *b, size_t node) {
   const struct sk_node *n = &b->graph->nodes[node];
   const size_t sizes[MAX_RANK] = {b->batch, n->channels, n->height, n->width};
   struct port *p = &b->ports[b->port_count];
-  onnx__value_info_proto__init(&p->info);
-  onnx__type_proto__init(&p->type);
-  onnx__type_proto__tensor__init(&p->tensor);
-  onnx__tensor_shape_proto__init(&p->shape);
+  sk_onnx__value_info_proto__init(&p->info);
+  sk_onnx__type_proto__init(&p->type);
+  sk_onnx__type_proto__tensor__init(&p->tensor);
+  sk_onnx__tensor_shape_proto__init(&p->shape);
   for (size_t i = 0; i < b->ranks[node]; i++) {
     Onnx__TensorShapeProto__Dimension *d = p->dimension_list[i] = &p->dimensions[i];
-    onnx__tensor_shape_proto__dimension__init(d);
+    sk_onnx__tensor_shape_proto__dimension__init(d);
     d->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
     d->dim_value = integer(sizes[i]);
   }
@@ -475,14 +475,14 @@ static void append(ProtobufCBuffer *buffer, size_t length, const uint8_t *data) 
 
 static sk_status write_file(const Onnx__ModelProto *model, const char *path) {
   struct file_buffer buffer = {.base = {append}};
-  const size_t bytes = onnx__model_proto__get_packed_size(model);
+  const size_t bytes = sk_onnx__model_proto__get_packed_size(model);
   if (bytes > SK_ONNX_BYTES_MAX) {
     return sk_fail(SK_UNSUPPORTED, "%s: a model of %zu bytes, expected at most %d in an ONNX file", sk_quote(path).text,
                    bytes, SK_ONNX_BYTES_MAX);
   }
   const sk_status status = sk_file_writer_open(&buffer.writer, path);
   if (status) return status;
-  onnx__model_proto__pack_to_buffer(model, &buffer.base);
+  sk_onnx__model_proto__pack_to_buffer(model, &buffer.base);
   return sk_file_writer_commit(&buffer.writer);
 }
 

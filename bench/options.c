@@ -106,6 +106,22 @@ static sk_status read_sides(const char *text, struct sk_options *options) {
   return reject(text, "HEIGHTxWIDTH, each a number from 32 to 65536, such as 224x224");
 }
 
+/* Read "NxCxHxW", whose sizes may be 0. */
+static sk_status read_input_shape(const char *text, size_t sizes[4]) {
+  const char *at = text;
+  bool fits = true;
+  for (size_t i = 0; fits && i < 4; i++) {
+    uint64_t size = 0;
+    const size_t digits = strspn(at, "0123456789");
+    fits = read_digits(at, at + digits, i == 0 ? (uint64_t)MAXIMUM_BATCH : (uint64_t)MAXIMUM_SIDE, &size);
+    fits = fits && at[digits] == (i < 3 ? 'x' : '\0');
+    sizes[i] = (size_t)size;
+    at += fits ? digits + 1 : 0;
+  }
+  if (fits) return SK_OK;
+  return reject(text, "NxCxHxW, each a number from 0 (the file's own) to 65536, such as 1x3x224x224");
+}
+
 /* Read "r,g,b"; no blanks, nothing behind. */
 static sk_status read_triple(const char *text, bool positive, float values[3]) {
   const char *at = text;
@@ -248,7 +264,8 @@ struct option_entry {
 };
 
 static const struct option_entry entries[SK_OPTION_COUNT] = {
-    [SK_OPTION_MODEL] = {"model", "NAME", "the network; 'skiplane models' lists them", 'm', false},
+    [SK_OPTION_MODEL] = {"model", "NAME", "the network, of those that 'skiplane models' lists, or an ONNX file", 'm',
+                         false},
     [SK_OPTION_WEIGHTS] = {"weights", "FILE", "its weights: safetensors with torchvision, timm or CIFAR names", 'w',
                            false},
     [SK_OPTION_BATCH] = {"batch", "N", "images per run [1; of a file of shapes, its own]", 'b', false},
@@ -261,6 +278,10 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
                         'a', false},
     [SK_OPTION_PLAN] = {"plan", "FILE", "take the algorithm of each layer from a file of 'skiplane tune'", 'p', false},
     [SK_OPTION_SIZE] = {"size", "HxW", "input height and width [the network's own]", 0, false},
+    [SK_OPTION_INPUT_SHAPE] = {"input-shape", "NxCxHxW",
+                               "sizes that an ONNX file leaves open; 0 for one that it has;\n"
+                               "N is --batch, too",
+                               0, false},
     [SK_OPTION_RESNET_V1] = {"resnet-v1", NULL, "stride in a bottleneck's first 1x1 [v1.5: in its 3x3]", 0, false},
     [SK_OPTION_TOP] = {"top", "K", "classes to print per image [3, or all if fewer]", 'k', false},
     [SK_OPTION_LABELS] = {"labels", "FILE", "names of the classes, one per line [their numbers]", 'l', false},
@@ -362,6 +383,7 @@ static sk_status store(struct sk_options *options, enum sk_option option, char *
     case SK_OPTION_ISA: return read_isa(text, &options->isa);
     case SK_OPTION_ALGO: return read_algorithm(text, options);
     case SK_OPTION_SIZE: return read_sides(text, options);
+    case SK_OPTION_INPUT_SHAPE: return read_input_shape(text, options->input_shape);
     case SK_OPTION_TOP: return read_size(text, MAXIMUM_CLASSES, &options->top);
     case SK_OPTION_LABELS: return read_text(text, &options->labels);
     case SK_OPTION_LOGITS: return read_text(text, &options->logits);
@@ -529,14 +551,34 @@ static void return_last_layer(struct sk_options *options, const struct sk_comman
 
 /* A plan has an algorithm for every layer: another one for all of them would have nothing to say. */
 static enum sk_parsed check_exclusive(const struct sk_options *options) {
-  if (!sk_options_has(options, SK_ACCEPT(PLAN)) || !sk_options_has(options, SK_ACCEPT(ALGO))) return SK_PARSED;
-  sk_tell(options, "--plan: does not go with --algo");
-  return SK_PARSED_ERROR;
+  const bool has_plan = sk_options_has(options, SK_ACCEPT(PLAN)) && sk_options_has(options, SK_ACCEPT(ALGO));
+  const bool has_sizes = sk_options_has(options, SK_ACCEPT(SIZE)) && sk_options_has(options, SK_ACCEPT(INPUT_SHAPE));
+  if (has_plan) sk_tell(options, "--plan: does not go with --algo");
+  if (has_sizes && !has_plan) sk_tell(options, "--input-shape: does not go with --size");
+  return has_plan || has_sizes ? SK_PARSED_ERROR : SK_PARSED;
+}
+
+/* The batch may be told in two places, but not as two numbers. */
+static enum sk_parsed merge_batch(struct sk_options *options) {
+  const size_t batch = options->input_shape[0];
+  if (batch == 0 || batch == options->batch) return SK_PARSED;
+  if (sk_options_has(options, SK_ACCEPT(BATCH))) {
+    sk_tell(options, "--input-shape: batch of %zu, but --batch is %zu", batch, options->batch);
+    return SK_PARSED_ERROR;
+  }
+  options->batch = batch;
+  return SK_PARSED;
+}
+
+/* The options that cannot be missing. */
+static sk_option_set required(const struct sk_options *options, const struct sk_command *command) {
+  const bool is_file = options->model && sk_is_onnx_file(options->model);
+  return command->requires | (is_file ? 0 : command->of_named);
 }
 
 static enum sk_parsed check_complete(const struct sk_options *options, const struct sk_command *command) {
   for (int i = 0; i < SK_OPTION_COUNT; i++) {
-    if (command->requires & ~options->given & sk_option_bit(i)) {
+    if (required(options, command) & ~options->given & sk_option_bit(i)) {
       sk_tell(options, "--%s %s is needed (skiplane help %s)", entries[i].name, entries[i].argument, command->name);
       return SK_PARSED_ERROR;
     }
@@ -581,7 +623,23 @@ enum sk_parsed sk_options_parse(struct sk_options *options, const struct sk_comm
   const enum sk_parsed parsed = parse_words(options, &grammar, argc, argv);
   if (parsed != SK_PARSED) return parsed;
   return_last_layer(options, command);
-  return check_complete(options, command);
+  if (check_complete(options, command) != SK_PARSED) return SK_PARSED_ERROR;
+  return merge_batch(options);
+}
+
+bool sk_is_onnx_file(const char *word) {
+  const size_t length = strlen(word);
+  return length > 5 && strcmp(word + length - 5, ".onnx") == 0;
+}
+
+const char *sk_network_name(const char *word) {
+  const char *const slash = sk_is_onnx_file(word) ? strrchr(word, '/') : NULL;
+  return slash ? slash + 1 : word;
+}
+
+const char *sk_weights_file(const struct sk_options *options) {
+  const char *const network = options->model ? options->model : options->operand_count > 0 ? options->operands[0] : "";
+  return sk_is_onnx_file(network) ? network : options->weights;
 }
 
 void sk_options_free(struct sk_options *options) {
@@ -829,7 +887,7 @@ static void put_completion(enum sk_option option) {
   switch (completion_of(option)) {
     case COMPLETION_NONE: break;
     case COMPLETION_WORDS: put_values(option); break;
-    case COMPLETION_MODELS: printf("values=$models"); break;
+    case COMPLETION_MODELS: printf("values=$models files=('*.onnx')"); break;
     case COMPLETION_BACKENDS: printf("values=$backends list=1"); break;
     case COMPLETION_CANDIDATES: put_candidates(); break;
     case COMPLETION_FILES: printf("files=('*')"); break;

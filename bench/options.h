@@ -23,6 +23,7 @@ enum sk_option {
   SK_OPTION_ALGO,
   SK_OPTION_PLAN,
   SK_OPTION_SIZE,
+  SK_OPTION_INPUT_SHAPE,
   SK_OPTION_RESNET_V1,
   SK_OPTION_TOP,
   SK_OPTION_LABELS,
@@ -95,6 +96,7 @@ struct sk_options {
   sk_algorithm algorithm; /* unless `reference` */
   bool reference;         /* --algo reference */
   size_t height, width, classes, runs, top;
+  size_t input_shape[4]; /* batch, channels, height, width; 0: the file's own */
   uint64_t seed;
   float mean[3], standard_deviation[3];
   bool resnet_v1, exhaustive, per_layer, force, list, shapes, flush_denormals;
@@ -140,6 +142,7 @@ struct sk_command {
   const char *details;    /* more lines for its help, or NULL */
   sk_option_set accepts;  /* bits of the options it takes */
   sk_option_set requires; /* bits of those it cannot do without */
+  sk_option_set of_named; /* bits of those that it cannot do without unless the network is an ONNX file */
   size_t least_operands, most_operands;
   const char *operand; /* their name in messages */
   struct sk_example examples[SK_EXAMPLES];
@@ -168,6 +171,15 @@ void sk_options_complete_values(void);
 
 /* Tell whether an option was given: sk_options_has(options, SK_ACCEPT(SEED)). */
 bool sk_options_has(const struct sk_options *options, sk_option_set bit);
+
+/* Whether a word that stands for a network is the path of an ONNX file: it ends in ".onnx". */
+bool sk_is_onnx_file(const char *word);
+
+/* What documents and plans call a network: its name, or that of its file without folders. */
+const char *sk_network_name(const char *word);
+
+/* The file that the network's weights come from, --weights or an ONNX file; NULL: they are drawn from the seed. */
+const char *sk_weights_file(const struct sk_options *options);
 
 /* Name the first option of a set that was given: "filter"; NULL if none was. */
 const char *sk_options_first(const struct sk_options *options, sk_option_set bits);

@@ -41,7 +41,7 @@ static void add_conditions(struct sk_json *json, const struct sk_profile *p) {
   sk_json_text(json, json->root, "plan_digest", p->plan ? sk_plan_digest(p->plan).text : NULL);
   sk_json_size(json, json->root, "in_height", info->in_height);
   sk_json_size(json, json->root, "in_width", info->in_width);
-  sk_json_text(json, json->root, "weights", p->options->weights);
+  sk_json_text(json, json->root, "weights", sk_weights_file(p->options));
   sk_json_number(json, json->root, "seed", (double)p->options->seed);
   sk_json_text(json, json->root, "cpu", sk_context_find(&p->context, "cpu"));
   sk_json_text(json, json->root, "version", sk_version());

@@ -40,8 +40,9 @@ static void print_machine(const struct sk_profile *p) {
 
 static void print_weights(const struct sk_options *options) {
   fputs("  weights ", stdout);
-  if (options->weights) {
-    sk_terminal_put(stdout, options->weights);
+  const char *const file = sk_weights_file(options);
+  if (file) {
+    sk_terminal_put(stdout, file);
   } else {
     printf("seed %llu", (unsigned long long)options->seed);
   }
@@ -49,8 +50,9 @@ static void print_weights(const struct sk_options *options) {
 
 static void print_conditions(const struct sk_profile *p) {
   const sk_net_info *info = &p->m.info;
-  printf("%s  input %zux%zux%zu  batch %zu  isa %s  threads %d on CPUs %s  algo %s  denormals %s", p->model,
-         info->in_channels, info->in_height, info->in_width, info->batch, sk_isa_name(info->isa), info->threads,
+  sk_terminal_put(stdout, p->model);
+  printf("  input %zux%zux%zu  batch %zu  isa %s  threads %d on CPUs %s  algo %s  denormals %s", info->in_channels,
+         info->in_height, info->in_width, info->batch, sk_isa_name(info->isa), info->threads,
          sk_cpu_list_print(&p->cpus).text, sk_plan_name(p->options, p->plan).text,
          sk_denormals_word(info->flush_denormals));
   print_weights(p->options);

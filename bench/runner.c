@@ -8,7 +8,6 @@
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "reference/network.h"
-#include "resnet/network.h"
 #include "resnet/text.h"
 
 sk_status sk_allocate_floats(float **floats, size_t count, size_t size) {
@@ -33,24 +32,23 @@ sk_status sk_open_weights(sk_weights **weights, const struct sk_options *options
   return SK_OK;
 }
 
-static sk_status open_reference(struct sk_runner *runner, const char *model, const sk_weights *weights,
+static sk_status open_reference(struct sk_runner *runner, const struct sk_source *source,
                                 const sk_net_options *wanted) {
-  const sk_status status = sk_network_load(&runner->graph, model, weights, wanted);
+  const sk_status status = sk_source_load(&runner->graph, source, wanted);
   if (status) return status;
   const struct sk_node *input = &runner->graph.nodes[0];
   const struct sk_node *output = &runner->graph.nodes[runner->graph.count - 1];
   runner->in_channels = input->channels;
   runner->in_height = input->height;
   runner->in_width = input->width;
-  runner->classes = output->channels;
+  runner->classes = sk_node_elements(output);
   runner->outputs = calloc(wanted->batch, runner->classes * sizeof(double));
   return runner->outputs ? SK_OK
                          : sk_fail(SK_OUT_OF_MEMORY, "out of memory for the outputs of %zu images", wanted->batch);
 }
 
-static sk_status open_net(struct sk_runner *runner, const char *model, const sk_weights *weights,
-                          const sk_net_options *wanted) {
-  const sk_status status = sk_net_create(&runner->net, model, weights, wanted);
+static sk_status open_net(struct sk_runner *runner, const struct sk_source *source, const sk_net_options *wanted) {
+  const sk_status status = sk_source_plan(&runner->net, source, wanted);
   if (status) return status;
   sk_net_describe(runner->net, &runner->info);
   runner->in_channels = runner->info.in_channels;
@@ -62,8 +60,8 @@ static sk_status open_net(struct sk_runner *runner, const char *model, const sk_
   return sk_fail(SK_OUT_OF_MEMORY, "out of memory for a workspace of %zu bytes", runner->info.workspace_bytes);
 }
 
-static sk_status open_planned(struct sk_runner *runner, const struct sk_options *options, const char *model,
-                              const sk_weights *weights, const sk_plan *plan) {
+static sk_status open_planned(struct sk_runner *runner, const struct sk_options *options,
+                              const struct sk_source *source, const sk_plan *plan) {
   const sk_net_options wanted = {.isa = options->isa,
                                  .algorithm = options->algorithm,
                                  .threads = options->threads,
@@ -71,22 +69,19 @@ static sk_status open_planned(struct sk_runner *runner, const struct sk_options 
                                  .in_height = options->height,
                                  .in_width = options->width,
                                  .classes = options->classes,
-                                 .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5,
                                  .taps = options->layers,
                                  .tap_count = options->layer_count,
                                  .plan = plan,
                                  .flush_denormals = options->flush_denormals};
   *runner = (struct sk_runner){.reference = options->reference};
-  return runner->reference ? open_reference(runner, model, weights, &wanted)
-                           : open_net(runner, model, weights, &wanted);
+  return runner->reference ? open_reference(runner, source, &wanted) : open_net(runner, source, &wanted);
 }
 
-sk_status sk_runner_open(struct sk_runner *runner, const struct sk_options *options, const char *model,
-                         const sk_weights *weights) {
+sk_status sk_runner_open(struct sk_runner *runner, const struct sk_options *options, const struct sk_source *source) {
   sk_plan *plan = NULL;
   *runner = (struct sk_runner){0};
   sk_status status = sk_open_plan(&plan, options);
-  if (!status) status = open_planned(runner, options, model, weights, plan);
+  if (!status) status = open_planned(runner, options, source, plan);
   sk_plan_close(plan);
   return status;
 }

@@ -2,8 +2,7 @@
 #ifndef SK_BENCH_RUNNER_H
 #define SK_BENCH_RUNNER_H
 
-#include "bench/options.h"
-#include "resnet/graph.h"
+#include "bench/source.h"
 #include "resnet/text.h"
 
 struct sk_runner {
@@ -18,11 +17,10 @@ struct sk_runner {
   double *outputs; /* [batch][classes] */
 };
 
-/* Open the network that options ask for (model, size, batch, threads, isa, algorithm, classes, layers as taps).
- * weights: must outlive the runner. The runner must be closed whatever the outcome.
- * Errors: as sk_net_create and sk_network_load. */
-sk_status sk_runner_open(struct sk_runner *runner, const struct sk_options *options, const char *model,
-                         const sk_weights *weights);
+/* Open the network that options ask for (size, batch, threads, isa, algorithm, classes, layers as taps).
+ * source: must outlive the runner. The runner must be closed whatever the outcome.
+ * Errors: as sk_source_plan and sk_source_load. */
+sk_status sk_runner_open(struct sk_runner *runner, const struct sk_options *options, const struct sk_source *source);
 void sk_runner_close(struct sk_runner *runner);
 
 /* Run: x[batch][in_channels][in_height][in_width], y[batch][classes]. */

@@ -11,7 +11,7 @@
 #include "resnet/text.h"
 #include "revision.h" /* made by the Makefile */
 
-#define ENGINE (SK_ACCEPT(THREADS) | SK_ACCEPT(ISA) | SK_ACCEPT(SIZE) | SK_ACCEPT(RESNET_V1))
+#define ENGINE (SK_ACCEPT(THREADS) | SK_ACCEPT(ISA) | SK_ACCEPT(SIZE) | SK_ACCEPT(INPUT_SHAPE) | SK_ACCEPT(RESNET_V1))
 #define ALGORITHM (SK_ACCEPT(ALGO) | SK_ACCEPT(PLAN))
 #define NETWORK (SK_ACCEPT(MODEL) | SK_ACCEPT(WEIGHTS))
 #define FLUSH SK_ACCEPT(FLUSH_DENORMALS)
@@ -33,13 +33,16 @@ static const struct sk_command commands[] = {
                   {"--shapes >my.shapes", "their distinct convolutions, to cut down for 'skiplane compare my.shapes'"}},
      .run = sk_command_models},
     {.name = "classify",
-     .usage = "--model M --weights F [OPTION...] IMAGE|DIR...",
+     .usage = "--model M --weights F [OPTION...] IMAGE|DIR... |\n"
+              "       --model FILE.onnx [OPTION...] IMAGE|DIR...",
      .summary = "Classify JPEG and PNG pictures.",
      .details = "A folder stands for the .jpg, .jpeg and .png files in it, sorted by name.\n"
-                "If one picture is bad, nothing is written.",
+                "If one picture is bad, nothing is written.\n"
+                "An ONNX file has weights of its own, but tells no --mean and --std: ImageNet's are taken then.",
      .accepts = NETWORK | ENGINE | ALGORITHM | PICTURE | SK_ACCEPT(BATCH) | SK_ACCEPT(TOP) | SK_ACCEPT(LABELS) |
                 SK_ACCEPT(LOGITS) | SK_ACCEPT(JSON) | FLUSH,
-     .requires = NETWORK,
+     .requires = SK_ACCEPT(MODEL),
+     .of_named = SK_ACCEPT(WEIGHTS),
      .least_operands = 1,
      .most_operands = SIZE_MAX,
      .operand = "an IMAGE or folder",
@@ -61,12 +64,16 @@ static const struct sk_command commands[] = {
                   {"resnet50 --seed 1 --classes 10 -o ten.safetensors", "likewise for ten classes"}},
      .run = sk_command_weights},
     {.name = "layers",
-     .usage = "--model M --weights F --layer NAME... -o DIR [OPTION...] IMAGE",
+     .usage = "--model M --weights F --layer NAME... -o DIR [OPTION...] IMAGE |\n"
+              "       --model FILE.onnx --layer NAME... -o DIR [OPTION...] IMAGE",
      .summary = "Write outputs of layers as DIR/NAME.npy, float32 [1][channels][height][width].",
-     .details = "Names are torchvision's: conv1, layer1.0.conv2, layer3, avgpool. DIR is made if it is missing.\n"
-                "Words after --layer are layers up to the next option; if no IMAGE stands elsewhere, the last is it.",
+     .details =
+         "Names are torchvision's: conv1, layer1.0.conv2, layer3, avgpool; of an ONNX file, its nodes' or their\n"
+         "outputs', whose file names have '_' for what is not fit for one. DIR is made if it is missing.\n"
+         "Words after --layer are layers up to the next option; if no IMAGE stands elsewhere, the last is it.",
      .accepts = NETWORK | ENGINE | ALGORITHM | PICTURE | SK_ACCEPT(LAYER) | SK_ACCEPT(OUTPUT),
-     .requires = NETWORK | SK_ACCEPT(LAYER) | SK_ACCEPT(OUTPUT),
+     .requires = SK_ACCEPT(MODEL) | SK_ACCEPT(LAYER) | SK_ACCEPT(OUTPUT),
+     .of_named = SK_ACCEPT(WEIGHTS),
      .least_operands = 1,
      .most_operands = 1,
      .operand = "an IMAGE",
@@ -76,11 +83,12 @@ static const struct sk_command commands[] = {
                    "the same layer in double precision"}},
      .run = sk_command_layers},
     {.name = "profile",
-     .usage = "M [OPTION...]",
+     .usage = "M|FILE.onnx [OPTION...]",
      .summary = "Measure network M on this machine: time, GFLOP/s and percent of the FMA peak, whole and per layer.",
      .details =
          "GFLOP/s counts every layer as direct convolution, so Winograd may pass 100% of the peak, which is\n"
-         "measured in the same run, as the bandwidths are. Without --weights, weights are drawn from the seed.\n"
+         "measured in the same run, as the bandwidths are. Without --weights, weights are drawn from the seed;\n"
+         "FILE.onnx, a network of its own with its weights, takes none.\n"
          "--json and --csv without a file go to stdout, instead of the tables. A file that cannot be written is\n"
          "told before anything is measured.\n"
          "Ctrl-C ends the measurement: what there is by then is printed and written, and the exit status 130.",
@@ -97,7 +105,7 @@ static const struct sk_command commands[] = {
                    "a run with narrow intervals, kept for 'skiplane compare before after'"}},
      .run = sk_command_profile},
     {.name = "tune",
-     .usage = "M -o FILE [OPTION...]",
+     .usage = "M|FILE.onnx -o FILE [OPTION...]",
      .summary = "Measure which algorithm is the fastest for each layer of network M here, and write that as a plan.",
      .details =
          "Networks of each candidate run in turns, in random order, and every layer is timed where it stands in them.\n"
@@ -118,7 +126,7 @@ static const struct sk_command commands[] = {
                    "with F(6,3) as well, which is less accurate"}},
      .run = sk_command_tune},
     {.name = "compare",
-     .usage = "M|FILE.shapes|NAME1 NAME2 [OPTION...]",
+     .usage = "M|FILE.onnx|FILE.shapes|NAME1 NAME2 [OPTION...]",
      .summary = "Compare backends on network M, layers of it or shapes, or two saved runs: ratios with intervals.",
      .details =
          "Backends: auto, an ISA, an algorithm, ISA/ALGORITHM (avx2/direct), plan (of --plan), openblas, and other\n"
@@ -147,7 +155,7 @@ static const struct sk_command commands[] = {
      .usage = "[--isa I] [--filter RE] [--seed N] [--exhaustive] [--baseline FILE] [--json] [--html FILE] |\n"
               "       --case FILE |\n"
               "       --x X.npy --w W.npy [--b B.npy] --y Y.npy [--stride S] [--pad P] [OPTION...] |\n"
-              "       --model M [--weights FILE] [--per-layer] [--images DIR] [OPTION...]",
+              "       --model M|FILE.onnx [--weights FILE] [--per-layer] [--images DIR] [OPTION...]",
      .summary =
          "Check every kernel against the reference: pass or fail, errors and bounds, a line to reproduce each failure.",
      .details =
@@ -271,8 +279,9 @@ static void print_completion(void) {
   printf(
       "    *) case $command in # no value of an option\n"
       "      skiplane|help) values=$commands ;;\n"
-      "      profile|tune|weights) values=$models ;;\n"
-      "      compare) values=$models files=('*.json' '*.shapes') ;;\n"
+      "      profile|tune) values=$models files=('*.onnx') ;;\n"
+      "      weights) values=$models ;;\n"
+      "      compare) values=$models files=('*.json' '*.shapes' '*.onnx') ;;\n"
       "      classify|layers) files=('*') ;;\n"
       "    esac\n"
       "    case $word in -*) [ -z \"$options\" ] || values=$options files=() ;; esac ;;\n"

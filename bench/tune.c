@@ -68,9 +68,8 @@ static sk_status create_net(const struct sk_tune *tune, sk_algorithm algorithm, 
                                  .batch = options->batch,
                                  .in_height = options->height,
                                  .in_width = options->width,
-                                 .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5,
                                  .plan = plan};
-  return sk_net_create(net, tune->model, tune->weights, &wanted);
+  return sk_source_plan(net, tune->source, &wanted);
 }
 
 static void close_candidate(struct sk_tune_candidate *candidate) {

@@ -10,7 +10,7 @@
 #include "bench/command_line.h"
 #include "bench/comparison.h"
 #include "bench/context.h"
-#include "bench/options.h"
+#include "bench/source.h"
 #include "bench/statistics.h"
 #include "bench/terminal.h"
 #include "bench/trial.h"
@@ -53,7 +53,7 @@ struct sk_tune_check {
 struct sk_tune {
   const struct sk_options *options;
   const char *model;
-  const sk_weights *weights;
+  const struct sk_source *source;
   int threads;
   struct sk_cpu_list cpus;
   struct sk_context context;
@@ -76,7 +76,7 @@ struct sk_tune {
   struct sk_random random;
 };
 
-/* Measure and choose. Requires: options, model, weights, threads, cpus and context are set, the rest is zero. With
+/* Measure and choose. Requires: options, model, source, threads, cpus and context are set, the rest is zero. With
  * rounds 0 it was interrupted before there was anything to choose by. Free whatever the outcome.
  * Errors: SK_INVALID_ARGUMENT (--candidates), those of sk_net_create and sk_net_run, SK_OUT_OF_MEMORY. */
 sk_status sk_tune_measure(struct sk_tune *tune);

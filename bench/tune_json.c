@@ -32,7 +32,7 @@ static void add_conditions(struct sk_json *json, const struct sk_tune *t) {
   sk_json_text(json, json->root, "isa", sk_isa_name(t->info.isa));
   sk_json_text(json, json->root, "cpu", sk_context_find(&t->context, "cpu"));
   sk_json_text(json, json->root, "version", sk_version());
-  sk_json_text(json, json->root, "weights", t->options->weights);
+  sk_json_text(json, json->root, "weights", sk_weights_file(t->options));
   sk_json_number(json, json->root, "seed", (double)t->options->seed);
   sk_json_size(json, json->root, "rounds", t->rounds);
 }

@@ -8,11 +8,13 @@
 
 static void print_conditions(const struct sk_tune *t) {
   const char *cpu = sk_context_find(&t->context, "cpu");
-  printf("%s  input %zux%zux%zu  batch %zu  isa %s  threads %d on CPUs %s  weights ", t->model, t->info.in_channels,
+  sk_terminal_put(stdout, t->model);
+  printf("  input %zux%zux%zu  batch %zu  isa %s  threads %d on CPUs %s  weights ", t->info.in_channels,
          t->info.in_height, t->info.in_width, t->info.batch, sk_isa_name(t->info.isa), t->info.threads,
          sk_cpu_list_print(&t->cpus).text);
-  if (t->options->weights) {
-    sk_terminal_put(stdout, t->options->weights);
+  const char *const file = sk_weights_file(t->options);
+  if (file) {
+    sk_terminal_put(stdout, file);
   } else {
     printf("seed %llu", (unsigned long long)t->options->seed);
   }

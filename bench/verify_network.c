@@ -8,7 +8,6 @@
 #include "dispatch/status.h"
 #include "reference/network.h"
 #include "resnet/net.h"
-#include "resnet/network.h"
 
 /* ---- Deviations --------------------------------------------------------------------------------------------- */
 
@@ -41,7 +40,7 @@ double sk_layer_check_estimate(const struct sk_layer_check *check) {
 /* ---- Opening ------------------------------------------------------------------------------------------------ */
 
 static sk_status open_networks(struct sk_network_check *c, const struct sk_options *options,
-                               const sk_weights *weights) {
+                               const struct sk_source *source) {
   sk_plan *plan = NULL;
   sk_status status = sk_open_plan(&plan, options);
   const sk_net_options wanted = {.isa = options->isa,
@@ -49,11 +48,10 @@ static sk_status open_networks(struct sk_network_check *c, const struct sk_optio
                                  .threads = options->threads,
                                  .in_height = options->height,
                                  .in_width = options->width,
-                                 .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5,
                                  .plan = plan,
                                  .flush_denormals = options->flush_denormals};
-  if (!status) status = sk_net_create(&c->net, options->model, weights, &wanted);
-  if (!status) status = sk_network_load(&c->graph, options->model, weights, &wanted);
+  if (!status) status = sk_source_plan(&c->net, source, &wanted);
+  if (!status) status = sk_source_load(&c->graph, source, &wanted);
   sk_plan_close(plan);
   return status;
 }
@@ -99,9 +97,9 @@ static sk_status allocate(struct sk_network_check *c) {
 }
 
 sk_status sk_network_check_open(struct sk_network_check *check, const struct sk_options *options,
-                                const sk_weights *weights) {
+                                const struct sk_source *source) {
   *check = (struct sk_network_check){0};
-  const sk_status status = open_networks(check, options, weights);
+  const sk_status status = open_networks(check, options, source);
   if (status) return status;
   sk_net_describe(check->net, &check->info);
   check->schedule = sk_net_schedule(check->net);

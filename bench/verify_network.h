@@ -64,10 +64,10 @@ struct sk_network_check {
   sk_status status;   /* of the callbacks */
 };
 
-/* Open a network for images one by one. weights must outlive the check, and options name size, ISA, algorithm or plan,
- * threads and version. Close it whatever the outcome. Errors: as sk_net_create. */
+/* Open a network for images one by one. source must outlive the check, and options name size, ISA, algorithm or plan,
+ * and threads. Close it whatever the outcome. Errors: as sk_source_plan. */
 sk_status sk_network_check_open(struct sk_network_check *check, const struct sk_options *options,
-                                const sk_weights *weights);
+                                const struct sk_source *source);
 void sk_network_check_close(struct sk_network_check *check);
 
 /* Run an image on both paths, and check every layer. x: [in_channels][in_height][in_width]. */

@@ -36,11 +36,13 @@ static const char *image_name(const struct sk_network_report *r, size_t image) {
 static void print_conditions(const struct sk_network_report *r) {
   const struct sk_options *const options = r->options;
   const sk_net_info *const info = &r->check->info;
-  printf("%s  input %zux%zux%zu  isa %s  threads %d  algo %s  denormals %s  weights ", options->model,
-         info->in_channels, info->in_height, info->in_width, sk_isa_name(info->isa), info->threads,
-         sk_algorithm_wanted(options), sk_denormals_word(info->flush_denormals));
-  if (options->weights) {
-    sk_terminal_put(stdout, options->weights);
+  sk_terminal_put(stdout, sk_network_name(options->model));
+  printf("  input %zux%zux%zu  isa %s  threads %d  algo %s  denormals %s  weights ", info->in_channels, info->in_height,
+         info->in_width, sk_isa_name(info->isa), info->threads, sk_algorithm_wanted(options),
+         sk_denormals_word(info->flush_denormals));
+  const char *const file = sk_weights_file(options);
+  if (file) {
+    sk_terminal_put(stdout, file);
   } else {
     printf("seed %llu", (unsigned long long)options->seed);
   }
@@ -182,8 +184,8 @@ static void json_conditions(struct sk_json *json, const struct sk_network_report
   const sk_net_info *const info = &r->check->info;
   sk_json_text(json, json->root, "format", "skiplane-verify-network 1");
   sk_json_text(json, json->root, "version", sk_version());
-  sk_json_text(json, json->root, "model", options->model);
-  sk_json_text(json, json->root, "weights", options->weights);
+  sk_json_text(json, json->root, "model", sk_network_name(options->model));
+  sk_json_text(json, json->root, "weights", sk_weights_file(options));
   sk_json_number(json, json->root, "seed", (double)options->seed);
   sk_json_text(json, json->root, "isa", sk_isa_name(info->isa));
   sk_json_text(json, json->root, "algorithm", sk_algorithm_wanted(options));

@@ -5,7 +5,7 @@
 
 #undef sk_fail
 
-static _Thread_local char error_message[512];
+static _Thread_local char error_message[1024];
 
 sk_status sk_fail(sk_status status, const char *format, ...) {
   va_list arguments;

@@ -462,6 +462,35 @@ typedef void sk_layer_callback(void *user, size_t layer);
 SK_API sk_status sk_net_run_observed(const sk_net *net, size_t batch, const float *x, float *y, void *workspace,
                                      sk_layer_callback *callback, void *user);
 
+/* ---- Networks from files ------------------------------------------------------------------------------------ */
+
+/* A network that was read from a file, with its weights. */
+typedef struct sk_model sk_model;
+
+typedef struct sk_onnx_options {
+  size_t input_shape[4]; /* batch, channels, height, width; 0: as the file has it, 1 for a batch that it leaves open */
+  size_t max_bytes;      /* of the file, and of what is made of its constants; 0: 2 GiB */
+} sk_onnx_options;
+
+/* Read an ONNX file: operator sets 7 to 21, the operators of residual networks (docs/onnx.md lists them), one input,
+ * one output. Tensors may lie in other files of its folder, which no link and no ".." leads out of.
+ * options: NULL for the defaults (all zero).
+ * Errors: SK_IO_ERROR, SK_BAD_FORMAT and SK_UNSUPPORTED (names the file, the node and what is wrong; for an operator
+ * those that are supported), SK_INVALID_ARGUMENT (an input's size that is left open, or not the file's),
+ * SK_OUT_OF_MEMORY; SK_UNSUPPORTED in a build without protobuf-c. */
+SK_API sk_status sk_model_open_onnx(sk_model **model, const char *path, const sk_onnx_options *options);
+SK_API void sk_model_close(sk_model *model);
+
+/* Describe a model; the texts are the model's. Its name is the file's, without folders; the mean, the deviation and the
+ * size of images before their crop are ImageNet's customs, for no file tells them. */
+SK_API void sk_model_describe(const sk_model *model, sk_model_info *info);
+
+/* Plan a network of a model, which may be closed afterwards. Of the options, version and softmax are not looked at;
+ * in_height, in_width and classes are 0 or the model's own. Layers are called by their ONNX nodes, and taps by those or
+ * by the nodes' outputs.
+ * Errors: as sk_net_create. */
+SK_API sk_status sk_net_create_from_model(sk_net **net, const sk_model *model, const sk_net_options *options);
+
 /* ---- Images ------------------------------------------------------------------------------------------------ */
 
 typedef struct sk_image {

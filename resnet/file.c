@@ -30,8 +30,9 @@ static const char *describe_kind(mode_t mode) {
   return "something else";
 }
 
-static sk_status map_descriptor(struct sk_file_map *map, const char *path, int descriptor) {
+sk_status sk_file_map_descriptor(struct sk_file_map *map, const char *path, int descriptor) {
   struct stat status;
+  *map = (struct sk_file_map){NULL, 0};
   if (fstat(descriptor, &status) != 0) return fail_system(path, "inspect", errno);
   if (!S_ISREG(status.st_mode)) {
     return sk_fail(SK_IO_ERROR, "%s: is %s, expected a regular file", sk_quote(path).text,
@@ -53,7 +54,7 @@ sk_status sk_file_map_open(struct sk_file_map *map, const char *path) {
   /* O_NONBLOCK: opening a pipe without a writer would wait for one before we could refuse it. */
   const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return fail_system(path, "open", errno);
-  const sk_status status = map_descriptor(map, path, descriptor);
+  const sk_status status = sk_file_map_descriptor(map, path, descriptor);
   close(descriptor);
   return status;
 }

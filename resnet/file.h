@@ -15,6 +15,9 @@ struct sk_file_map {
 /* Map a regular file. The bytes stay valid until closed, unless somebody shortens the file meanwhile.
  * Errors: SK_IO_ERROR (no such file, not a regular file). */
 sk_status sk_file_map_open(struct sk_file_map *map, const char *path);
+
+/* Map a file that is open already, and stays so. path: its name, for messages. Errors: likewise. */
+sk_status sk_file_map_descriptor(struct sk_file_map *map, const char *path, int descriptor);
 void sk_file_map_close(struct sk_file_map *map);
 
 /* A file being written. Under its final name there is either what was there before or the whole new file:

@@ -303,12 +303,12 @@ sk_status sk_graph_fail_unknown(const struct sk_graph *graph, const char *model,
   for (size_t i = 0; i < graph->count; i++) sk_suggestion_consider(&suggestion, graph->nodes[i].name);
   for (size_t i = 0; i < graph->alias_count; i++) sk_suggestion_consider(&suggestion, graph->aliases[i].name);
   if (suggestion.nearest) {
-    return sk_fail(SK_INVALID_ARGUMENT, "layer \"%s\": not in %s, did you mean %s?", sk_quote_short(name).text, model,
-                   suggestion.nearest);
+    return sk_fail(SK_INVALID_ARGUMENT, "layer \"%s\": not in %s, did you mean %s?", sk_quote_short(name).text,
+                   sk_quote_short(model).text, suggestion.nearest);
   }
   return sk_fail(SK_INVALID_ARGUMENT,
                  "layer \"%s\": not in %s, expected a name such as conv1, layer1.0.conv1, layer3 or avgpool",
-                 sk_quote_short(name).text, model);
+                 sk_quote_short(name).text, sk_quote_short(model).text);
 }
 
 struct sk_node_text sk_conv_layer_shape(const sk_layer_info *layer) {

@@ -28,7 +28,7 @@ static Onnx__ModelProto *write_and_read(const struct sk_graph *graph, size_t bat
   char *path = path_of("model.onnx");
   cr_assert_eq(sk_onnx_write(graph, batch, path), SK_OK, "%s", sk_error_message());
   cr_assert_eq(sk_file_map_open(&map, path), SK_OK);
-  Onnx__ModelProto *model = onnx__model_proto__unpack(NULL, map.length, map.data);
+  Onnx__ModelProto *model = sk_onnx__model_proto__unpack(NULL, map.length, map.data);
   cr_assert_not_null(model);
   sk_file_map_close(&map);
   free(path);
@@ -144,7 +144,7 @@ Test(onnx_write, a_network_with_its_weights) {
   expect_node(model, "bn1", "BatchNormalization",
               (const char *[]){"conv1", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var", NULL});
   expect_node(model, "layer2.0.add", "Add", (const char *[]){"layer2.0.bn2", "layer2.0.shortcut", NULL});
-  onnx__model_proto__free_unpacked(model, NULL);
+  sk_onnx__model_proto__free_unpacked(model, NULL);
   sk_graph_destroy(&graph);
   sk_weights_close(weights);
 }
@@ -158,7 +158,7 @@ Test(onnx_write, a_batch_left_open) {
   cr_assert_eq(shape->dim[0]->value_case, ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM);
   cr_expect_str_eq(shape->dim[0]->dim_param, "N");
   cr_expect_eq(shape->dim[1]->dim_value, 3);
-  onnx__model_proto__free_unpacked(model, NULL);
+  sk_onnx__model_proto__free_unpacked(model, NULL);
   sk_graph_destroy(&graph);
 }
 
@@ -218,7 +218,7 @@ Test(onnx_write, convolution) {
   expect_integers(model, "y", "dilations", 2, (int64_t[]){2, 4});
   expect_integers(model, "y", "pads", 4, (int64_t[]){1, 3, 2, 4});
   expect_integer(model, "y", "group", 2);
-  onnx__model_proto__free_unpacked(model, NULL);
+  sk_onnx__model_proto__free_unpacked(model, NULL);
 }
 
 Test(onnx_write, batch_norm) {
@@ -226,7 +226,7 @@ Test(onnx_write, batch_norm) {
   const Onnx__AttributeProto *epsilon = attribute_of(node_of(model, "y"), "epsilon");
   cr_assert(epsilon && epsilon->has_f);
   cr_expect_float_eq(epsilon->f, 1e-5F, 1e-12F);
-  onnx__model_proto__free_unpacked(model, NULL);
+  sk_onnx__model_proto__free_unpacked(model, NULL);
 }
 
 static struct sk_node pool_node(enum sk_node_op op, bool ceil_mode, bool count_include_pad) {
@@ -254,13 +254,13 @@ Test(onnx_write, rounding_up_is_written_as_pads) {
   expect_node(model, "y", "MaxPool", (const char *[]){"x", NULL});
   expect_integers(model, "y", "kernel_shape", 2, (int64_t[]){3, 2});
   expect_integers(model, "y", "pads", 4, (int64_t[]){0, 1, 0, 0});
-  onnx__model_proto__free_unpacked(model, NULL);
+  sk_onnx__model_proto__free_unpacked(model, NULL);
   model = write_one(&rounded_up);
   expect_node(model, "y", "AveragePool", (const char *[]){"x", NULL});
   expect_integers(model, "y", "pads", 4, (int64_t[]){0, 1, 0, 1});
   cr_expect_null(attribute_of(node_of(model, "y"), "ceil_mode"));
   cr_expect_null(attribute_of(node_of(model, "y"), "count_include_pad"));
-  onnx__model_proto__free_unpacked(model, NULL);
+  sk_onnx__model_proto__free_unpacked(model, NULL);
 }
 
 Test(onnx_write, an_average_that_counts_pads_keeps_the_rounding) {
@@ -269,7 +269,7 @@ Test(onnx_write, an_average_that_counts_pads_keeps_the_rounding) {
   expect_integers(model, "y", "pads", 4, (int64_t[]){0, 1, 0, 0});
   expect_integer(model, "y", "ceil_mode", 1);
   expect_integer(model, "y", "count_include_pad", 1);
-  onnx__model_proto__free_unpacked(model, NULL);
+  sk_onnx__model_proto__free_unpacked(model, NULL);
 }
 
 Test(onnx_write, subsampling) {
@@ -281,20 +281,20 @@ Test(onnx_write, subsampling) {
   expect_integers_constant(model, "y.axes", 2, (int64_t[]){2, 3});
   expect_integers_constant(model, "y.steps", 2, (int64_t[]){3, 3});
   expect_integers_constant(model, "y.pads", 8, (int64_t[]){0, 3, 0, 0, 0, 3, 0, 0});
-  onnx__model_proto__free_unpacked(model, NULL);
+  sk_onnx__model_proto__free_unpacked(model, NULL);
 }
 
 Test(onnx_write, elementwise_operators) {
   Onnx__ModelProto *model = write_one(&(struct sk_node){.op = SK_NODE_SIGMOID});
   expect_node(model, "y", "Sigmoid", (const char *[]){"x", NULL});
-  onnx__model_proto__free_unpacked(model, NULL);
+  sk_onnx__model_proto__free_unpacked(model, NULL);
   model = write_one(&(struct sk_node){.op = SK_NODE_MULTIPLY});
   expect_node(model, "y", "Mul", (const char *[]){"x", "x", NULL});
-  onnx__model_proto__free_unpacked(model, NULL);
+  sk_onnx__model_proto__free_unpacked(model, NULL);
   model = write_one(&(struct sk_node){.op = SK_NODE_CONCAT});
   expect_node(model, "y", "Concat", (const char *[]){"x", "x", NULL});
   expect_integer(model, "y", "axis", 1);
-  onnx__model_proto__free_unpacked(model, NULL);
+  sk_onnx__model_proto__free_unpacked(model, NULL);
 }
 
 static void expect_number(const Onnx__ModelProto *model, const char *name, float expected) {
@@ -309,12 +309,12 @@ Test(onnx_write, clip_and_pad) {
   expect_node(model, "y", "Clip", (const char *[]){"x", "y.min", "y.max", NULL});
   expect_number(model, "y.min", -INFINITY);
   expect_number(model, "y.max", 6);
-  onnx__model_proto__free_unpacked(model, NULL);
+  sk_onnx__model_proto__free_unpacked(model, NULL);
   model = write_one(&(struct sk_node){.op = SK_NODE_PAD, .pad = {1, 2, 3, 4, 0.5F}});
   expect_node(model, "y", "Pad", (const char *[]){"x", "y.pads", "y.value", NULL});
   expect_integers_constant(model, "y.pads", 8, (int64_t[]){0, 0, 1, 3, 0, 0, 2, 4});
   expect_number(model, "y.value", 0.5F);
-  onnx__model_proto__free_unpacked(model, NULL);
+  sk_onnx__model_proto__free_unpacked(model, NULL);
 }
 
 /* An operator that wants another rank than a flatten left, or did not leave, gets a reshaping before it. */
@@ -334,7 +334,7 @@ Test(onnx_write, ranks_are_made_to_fit) {
   expect_node(model, "wide.reshaped", "Unsqueeze", (const char *[]){"sum", "wide.reshaped.axes", NULL});
   expect_integer(model, "y", "axis", 1);
   expect_shape(model->graph->output[0], "y", 4, (int64_t[]){2, 8, 1, 1});
-  onnx__model_proto__free_unpacked(model, NULL);
+  sk_onnx__model_proto__free_unpacked(model, NULL);
   sk_graph_destroy(&graph);
 }
 
@@ -350,7 +350,7 @@ Test(onnx_write, weights_in_float16_are_converted) {
   const Onnx__TensorProto *tensor = constant_of(model, "y.weight");
   cr_assert_eq(tensor->raw_data.len, sizeof expected);
   cr_expect_arr_eq(tensor->raw_data.data, expected, sizeof expected);
-  onnx__model_proto__free_unpacked(model, NULL);
+  sk_onnx__model_proto__free_unpacked(model, NULL);
   sk_graph_destroy(&graph);
   sk_weights_close(weights);
 }

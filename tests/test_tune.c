@@ -14,13 +14,13 @@ enum { AUTO, DIRECT, WINOGRAD2, WINOGRAD4, WINOGRAD6 = WINOGRAD4 }; /* candidate
 enum { CONV1, STAGE1, STRIDE2, STAGE2, STRIDE3, STAGE3, ROWS };     /* of the network */
 
 static struct sk_options options;
-static sk_weights *weights;
+static struct sk_source source;
 
 /* Make the networks and rows of a model. */
 static struct sk_tune open_tune(const char *model, const char *candidates) {
   options = (struct sk_options){.command = "tune", .output = "a.plan", .batch = 1, .seed = 1, .candidates = candidates};
-  cr_assert_eq(sk_weights_random(&weights, model, 0, 1), SK_OK);
-  return (struct sk_tune){.options = &options, .model = model, .weights = weights, .threads = 1};
+  cr_assert_eq(sk_source_open(&source, &(struct sk_options){.seed = 1}, model), SK_OK);
+  return (struct sk_tune){.options = &options, .model = model, .source = &source, .threads = 1};
 }
 
 static struct sk_tune open_whole(const char *candidates) {
@@ -31,7 +31,7 @@ static struct sk_tune open_whole(const char *candidates) {
 
 static void close_tune(struct sk_tune *tune) {
   sk_tune_free(tune);
-  sk_weights_close(weights);
+  sk_source_close(&source);
 }
 
 /* Set the time of each layer: the same for all, but that a round may be slower as a whole, as when the machine has
@@ -115,7 +115,7 @@ Test(tune, leaves_out_what_applies_nowhere_unless_asked) {
   cr_expect_eq(tune.candidate_count, 2);
   cr_expect_eq(tune.candidates[1].algorithm, SK_ALGORITHM_DIRECT);
   sk_tune_free(&tune);
-  tune = (struct sk_tune){.options = &options, .model = "resnext50_32x4d", .weights = weights, .threads = 1};
+  tune = (struct sk_tune){.options = &options, .model = "resnext50_32x4d", .source = &source, .threads = 1};
   options.candidates = "winograd4";
   cr_expect_eq(sk_tune_open(&tune), SK_UNSUPPORTED);
   close_tune(&tune);

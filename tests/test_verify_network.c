@@ -66,7 +66,7 @@ Test(verify_network, winograd_noise_of_f2k3) {
 /* ---- Networks ----------------------------------------------------------------------------------------------- */
 
 struct opened {
-  sk_weights *weights;
+  struct sk_source source;
   struct sk_network_check check;
   float *x;
 };
@@ -75,8 +75,9 @@ static struct opened open_check(const char *model, const struct sk_options *want
   struct opened opened = {0};
   struct sk_options options = *wanted;
   options.model = model;
-  cr_assert_eq(sk_weights_random(&opened.weights, model, 0, 1), SK_OK, "%s", sk_error_message());
-  cr_assert_eq(sk_network_check_open(&opened.check, &options, opened.weights), SK_OK, "%s", sk_error_message());
+  options.seed = 1;
+  cr_assert_eq(sk_source_open(&opened.source, &options, model), SK_OK, "%s", sk_error_message());
+  cr_assert_eq(sk_network_check_open(&opened.check, &options, &opened.source), SK_OK, "%s", sk_error_message());
   const sk_net_info *const info = &opened.check.info;
   const size_t count = info->in_channels * info->in_height * info->in_width;
   opened.x = malloc(count * sizeof *opened.x);
@@ -87,7 +88,7 @@ static struct opened open_check(const char *model, const struct sk_options *want
 
 static void close_check(struct opened *opened) {
   sk_network_check_close(&opened->check);
-  sk_weights_close(opened->weights);
+  sk_source_close(&opened->source);
   free(opened->x);
 }
 
@@ -128,7 +129,7 @@ Test(verify_network, flushed_denormals_are_within_their_bounds) {
 Test(verify_network, a_fault_is_found_in_its_layer) {
   const struct sk_options options = {.algorithm = SK_ALGORITHM_WINOGRAD4};
   struct opened opened = open_check("resnet20-cifar", &options);
-  const struct sk_weight_tensor *const tensor = sk_weights_find(opened.weights, "layer2.1.conv1.weight");
+  const struct sk_weight_tensor *const tensor = sk_weights_find(opened.source.weights, "layer2.1.conv1.weight");
   cr_assert_not_null(tensor);
   float *const data = (float *)(uintptr_t)tensor->data; /* drawn, so in memory */
   data[tensor->elements - 1] += 0.01F;
