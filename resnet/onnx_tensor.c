@@ -46,18 +46,18 @@ sk_status sk_onnx_storage_take(struct sk_onnx_storage *storage, const char *what
 
 /* The types that a constant may have; of others only the name is known. */
 struct element {
-  int32_t type;
   size_t bytes;
-  enum sk_dtype dtype;
   const char *dtype_name; /* safetensors' */
+  int32_t type;
+  enum sk_dtype dtype;
 };
 
 static const struct element elements[] = {
-    {ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, 4, SK_DTYPE_F32, "F32"},
-    {ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16, 2, SK_DTYPE_F16, "F16"},
-    {ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16, 2, SK_DTYPE_BF16, "BF16"},
-    {ONNX__TENSOR_PROTO__DATA_TYPE__INT32, 4, SK_DTYPE_OTHER, "I32"},
-    {ONNX__TENSOR_PROTO__DATA_TYPE__INT64, 8, SK_DTYPE_OTHER, "I64"},
+    {4, "F32", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, SK_DTYPE_F32},
+    {2, "F16", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16, SK_DTYPE_F16},
+    {2, "BF16", ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16, SK_DTYPE_BF16},
+    {4, "I32", ONNX__TENSOR_PROTO__DATA_TYPE__INT32, SK_DTYPE_OTHER},
+    {8, "I64", ONNX__TENSOR_PROTO__DATA_TYPE__INT64, SK_DTYPE_OTHER},
 };
 
 static const struct element *find_element(int32_t type) {

@@ -194,6 +194,33 @@ Test(onnx_import, zeros_before_a_convolution_are_its_own) {
   expect_layers(CONV "ints p 0,0,1,2,0,0,3,4; node Pad p x,p y; node Conv c y,w z; output z", "conv c 4x10x12");
 }
 
+static void expect_same_results(const char *one, const char *other) {
+  const char *const texts[2] = {one, other};
+  float *y[2];
+  sk_net_info info;
+  for (size_t i = 0; i < 2; i++) {
+    sk_net *net = NULL;
+    sk_model *model = must_open(texts[i]);
+    cr_assert_eq(sk_net_create_from_model(&net, model, &(sk_net_options){.threads = 1}), SK_OK);
+    sk_net_describe(net, &info);
+    y[i] = run(net);
+    sk_net_destroy(net);
+    sk_model_close(model);
+  }
+  cr_expect_arr_eq(y[0], y[1], info.classes * sizeof(float), "%s and %s", one, other);
+  free(y[0]);
+  free(y[1]);
+}
+
+/* Four different pads: of the convolution, of a Pad that it takes in, and of one that it cannot see. */
+Test(onnx_import, pads_are_on_the_side_where_they_belong) {
+  const char *const own = CONV "node Conv c x,w z pads=is:0,1,2,3; output z";
+  expect_same_results(own, CONV "ints p 0,0,0,1,0,0,2,3; node Pad p x,p y; node Conv c y,w z; output z");
+  expect_same_results(own, CONV
+                      "ints p 0,0,0,1,0,0,2,3; node Pad p x,p y; node Identity i y y2; node Conv c y2,w z; "
+                      "output z");
+}
+
 Test(onnx_import, mean_over_space) {
   expect_layers(CONV "node Conv c x,w y; node ReduceMean m y z axes=is:-1,2 keepdims=i:0; output z",
                 "conv c 4x6x6; global_average_pool m 4x1x1");
