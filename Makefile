@@ -133,7 +133,8 @@ $(patsubst %.c,$(BUILD)/%.o,$(ONNX) resnet/model.c $(wildcard bench/onnx_*.c tes
 endif
 
 # Their loops are plain, and comparing whole networks, convolutions and points waits for them.
-$(BUILD)/reference/%.o $(BUILD)/bench/verify_chains.o $(BUILD)/bench/winograd_accuracy.o: baseline += -O3
+$(BUILD)/reference/%.o $(BUILD)/bench/verify_chains.o $(BUILD)/bench/winograd_accuracy.o $(BUILD)/bench/softmax_regression.o: \
+  baseline += -O3
 $(BUILD)/tests/%.o: baseline += $(CRITERION_CFLAGS)
 $(BUILD)/bench/peers/onednn%.o: baseline += $(ONEDNN_CFLAGS)
 $(BUILD)/bench/peers/xnnpack.o: baseline += $(XNNPACK_CFLAGS)

@@ -2,6 +2,7 @@
  * many leaves no half of a result behind. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench/commands.h"
 #include "bench/json_output.h"
@@ -12,6 +13,7 @@
 #include "bench/terminal.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
+#include "resnet/head.h"
 #include "resnet/text.h"
 
 enum { DEFAULT_TOP = 3 };
@@ -129,6 +131,7 @@ static cJSON *describe_run(const struct classification *c, struct sk_json *json)
   sk_json_begin(json);
   sk_json_text(json, json->root, "model", c->source.info.name);
   sk_json_text(json, json->root, "weights", sk_weights_file(c->options));
+  sk_json_text(json, json->root, "head", c->options->head);
   sk_json_text(json, json->root, "isa", sk_runner_isa(&c->runner));
   sk_json_text(json, json->root, "algorithm", sk_algorithm_wanted(c->options));
   sk_json_text(json, json->root, "plan", c->options->plan);
@@ -166,6 +169,14 @@ static sk_status choose_top(struct classification *c) {
                  classes);
 }
 
+/* Labels from a file, else those of a head that has some. */
+static sk_status read_labels(struct classification *c) {
+  const struct sk_options *options = c->options;
+  if (options->labels) return sk_labels_read(&c->labels, options->labels, c->runner.classes);
+  const char *text = options->head ? sk_weights_metadata(c->source.weights, SK_HEAD_LABELS) : NULL;
+  return text ? sk_labels_parse(&c->labels, options->head, text, strlen(text), c->runner.classes) : SK_OK;
+}
+
 static sk_status open_all(struct classification *c) {
   const struct sk_options *options = c->options;
   sk_status status = sk_source_open(&c->source, options, options->model);
@@ -173,7 +184,7 @@ static sk_status open_all(struct classification *c) {
   if (!status) status = sk_pictures_find(&c->pictures, options->operands, options->operand_count);
   if (!status) status = sk_runner_open(&c->runner, options, &c->source);
   if (!status) status = choose_top(c);
-  if (!status && options->labels) status = sk_labels_read(&c->labels, options->labels, c->runner.classes);
+  if (!status) status = read_labels(c);
   return status;
 }
 

@@ -8,6 +8,8 @@ enum sk_exit sk_command_info(const struct sk_options *options);
 enum sk_exit sk_command_models(const struct sk_options *options);
 enum sk_exit sk_command_classify(const struct sk_options *options);
 enum sk_exit sk_command_weights(const struct sk_options *options);
+enum sk_exit sk_command_export(const struct sk_options *options);
+enum sk_exit sk_command_train_head(const struct sk_options *options);
 enum sk_exit sk_command_layers(const struct sk_options *options);
 enum sk_exit sk_command_profile(const struct sk_options *options);
 enum sk_exit sk_command_compare(const struct sk_options *options);

@@ -7,15 +7,15 @@
 #include "resnet/file.h"
 #include "resnet/text.h"
 
-/* Copy the file with a NUL behind it. */
-static sk_status read_text(struct sk_labels *labels, const char *path, const struct sk_file_map *map) {
-  if (memchr(map->data, '\0', map->length)) {
-    return sk_fail(SK_BAD_FORMAT, "%s: holds a NUL byte, expected a text of one label per line", sk_quote(path).text);
+/* Copy the text with a NUL behind it. */
+static sk_status copy_text(struct sk_labels *labels, const char *source, const char *text, size_t length) {
+  if (memchr(text, '\0', length)) {
+    return sk_fail(SK_BAD_FORMAT, "%s: holds a NUL byte, expected a text of one label per line", sk_quote(source).text);
   }
-  labels->text = malloc(map->length + 1);
-  if (!labels->text) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for its labels", sk_quote(path).text);
-  memcpy(labels->text, map->data, map->length);
-  labels->text[map->length] = '\0';
+  labels->text = malloc(length + 1);
+  if (!labels->text) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for its labels", sk_quote(source).text);
+  memcpy(labels->text, text, length);
+  labels->text[length] = '\0';
   return SK_OK;
 }
 
@@ -56,14 +56,20 @@ static sk_status split(struct sk_labels *labels, const char *path, size_t count)
   return SK_OK;
 }
 
+sk_status sk_labels_parse(struct sk_labels *labels, const char *source, const char *text, size_t length, size_t count) {
+  *labels = (struct sk_labels){0};
+  const sk_status status = copy_text(labels, source, text, length);
+  return status ? status : split(labels, source, count);
+}
+
 sk_status sk_labels_read(struct sk_labels *labels, const char *path, size_t count) {
   *labels = (struct sk_labels){0};
   struct sk_file_map map;
   sk_status status = sk_file_map_open(&map, path);
   if (status) return status;
-  status = read_text(labels, path, &map);
+  status = sk_labels_parse(labels, path, map.data, map.length, count);
   sk_file_map_close(&map);
-  return status ? status : split(labels, path, count);
+  return status;
 }
 
 void sk_labels_free(struct sk_labels *labels) {

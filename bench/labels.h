@@ -14,6 +14,9 @@ struct sk_labels {
  * over. Free the labels whatever the outcome. Errors: SK_IO_ERROR, SK_BAD_FORMAT (another number of lines, an empty
  * line, a NUL), SK_OUT_OF_MEMORY. */
 sk_status sk_labels_read(struct sk_labels *labels, const char *path, size_t count);
+
+/* Likewise from a text in memory. source: where it stands, for messages. */
+sk_status sk_labels_parse(struct sk_labels *labels, const char *source, const char *text, size_t length, size_t count);
 void sk_labels_free(struct sk_labels *labels);
 
 #endif

@@ -226,11 +226,16 @@ static sk_status read_conv(const char *text, const char *field, sk_conv_shape *c
   return has_zero ? reject(text, "1 or more") : SK_OK;
 }
 
-static sk_status read_tolerance(const char *text, double *tolerance) {
+static sk_status read_positive(const char *text, double most, const char *expected, double *value) {
   char *stopped = NULL;
-  *tolerance = strtod(text, &stopped);
+  *value = strtod(text, &stopped);
   const bool is_plain = *text && strspn(text, "0123456789.eE+-") == strlen(text) && *stopped == '\0';
-  return is_plain && *tolerance > 0 && *tolerance <= 1 ? SK_OK : reject(text, "a number over 0 up to 1, such as 1e-5");
+  return is_plain && *value > 0 && *value <= most ? SK_OK : reject(text, expected);
+}
+
+static sk_status read_fraction(const char *text, double *fraction) {
+  if (read_decimal(text, text + strlen(text), 0, 1, fraction) && *fraction > 0 && *fraction < 1) return SK_OK;
+  return reject(text, "a number between 0 and 1, such as 0.2");
 }
 
 static sk_status read_scenario(const char *text, enum sk_scenario *scenario) {
@@ -268,7 +273,7 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
                          false},
     [SK_OPTION_WEIGHTS] = {"weights", "FILE", "its weights: safetensors with torchvision, timm or CIFAR names", 'w',
                            false},
-    [SK_OPTION_BATCH] = {"batch", "N", "images per run [1; of a file of shapes, its own]", 'b', false},
+    [SK_OPTION_BATCH] = {"batch", "N", "images per run [1; of a file of shapes, its own; export: any]", 'b', false},
     [SK_OPTION_THREADS] = {"threads", "N", "threads [as many as OpenMP gives]", 't', false},
     [SK_OPTION_ISA] = {"isa", "NAME", "auto, generic, avx2, avx512, neon [SKIPLANE_ISA, or the best there is]", 0,
                        false},
@@ -338,6 +343,11 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
                               "winograd6 has more than four\ntimes winograd4's error [direct,winograd2,winograd4]",
                               0, false},
     [SK_OPTION_IMAGES] = {"images", "DIR", "a folder of pictures to run on [one random image]", 0, false},
+    [SK_OPTION_HEAD] = {"head", "FILE", "take the last layer and its labels from a file of 'skiplane train-head'", 0,
+                        false},
+    [SK_OPTION_DATA] = {"data", "DIR", "a folder with one folder of pictures for each class", 0, false},
+    [SK_OPTION_HOLDOUT] = {"holdout", "FRACTION", "how many of each class to keep for measuring [0.2]", 0, false},
+    [SK_OPTION_L2] = {"l2", "LAMBDA", "how strongly large weights are held back [0.1]", 0, false},
     [SK_OPTION_FLUSH_DENORMALS] = {"flush-denormals", NULL, "count denormals as zero [they are exact]", 0, false},
     [SK_OPTION_X] = {"x", "FILE", "check a given convolution: its input [N][C][H][W], .npy of\nfloat32", 0, false},
     [SK_OPTION_W] = {"w", "FILE", "its weights [K][C/groups][R][S]", 0, false},
@@ -418,6 +428,10 @@ static sk_status store(struct sk_options *options, enum sk_option option, char *
     case SK_OPTION_PLAN: return read_text(text, &options->plan);
     case SK_OPTION_CANDIDATES: return read_text(text, &options->candidates);
     case SK_OPTION_IMAGES: return read_text(text, &options->images);
+    case SK_OPTION_HEAD: return read_text(text, &options->head);
+    case SK_OPTION_DATA: return read_text(text, &options->data);
+    case SK_OPTION_HOLDOUT: return read_fraction(text, &options->holdout);
+    case SK_OPTION_L2: return read_positive(text, 1e6, "a number over 0 up to 1e6, such as 0.1", &options->l2);
     case SK_OPTION_FLUSH_DENORMALS: options->flush_denormals = true; return SK_OK;
     case SK_OPTION_X: return read_text(text, &options->x);
     case SK_OPTION_W: return read_text(text, &options->w);
@@ -429,7 +443,8 @@ static sk_status store(struct sk_options *options, enum sk_option option, char *
     case SK_OPTION_DILATION:
     case SK_OPTION_GROUPS: return read_conv(text, entries[option].name, &options->conv);
     case SK_OPTION_RELU: options->relu = true; return SK_OK;
-    case SK_OPTION_TOLERANCE: return read_tolerance(text, &options->tolerance);
+    case SK_OPTION_TOLERANCE:
+      return read_positive(text, 1, "a number over 0 up to 1, such as 1e-5", &options->tolerance);
     case SK_OPTION_CASE: return read_text(text, &options->case_path);
     case SK_OPTION_CASE_DIR: return read_text(text, &options->case_folder);
     case SK_OPTION_COUNT: break;
@@ -613,6 +628,8 @@ enum sk_parsed sk_options_parse(struct sk_options *options, const struct sk_comm
       .batch = 1,
       .seed = 1,
       .threshold = 0.03,
+      .holdout = 0.2,
+      .l2 = 0.1,
       .conv = {
           .batch = 1, .stride_height = 1, .stride_width = 1, .dilation_height = 1, .dilation_width = 1, .groups = 1}};
   if (!allocate_lists(options, argc, argv)) {
@@ -852,6 +869,8 @@ static enum completion completion_of(enum sk_option option) {
     case SK_OPTION_TRACE:
     case SK_OPTION_SAVE:
     case SK_OPTION_IMAGES:
+    case SK_OPTION_HEAD:
+    case SK_OPTION_DATA:
     case SK_OPTION_X:
     case SK_OPTION_W:
     case SK_OPTION_B:

@@ -57,6 +57,10 @@ enum sk_option {
   SK_OPTION_SHAPES,
   SK_OPTION_CANDIDATES,
   SK_OPTION_IMAGES,
+  SK_OPTION_HEAD,
+  SK_OPTION_DATA,
+  SK_OPTION_HOLDOUT,
+  SK_OPTION_L2,
   SK_OPTION_FLUSH_DENORMALS,
   SK_OPTION_X,
   SK_OPTION_W,
@@ -120,6 +124,9 @@ struct sk_options {
 
   const char *baseline, *write_baseline; /* files */
   bool allow_bits;
+
+  const char *head, *data; /* a file; a folder */
+  double holdout, l2;      /* a fraction; of the L2 norm */
 
   const char **layers; /* names after --layer */
   size_t layer_count;

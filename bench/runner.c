@@ -8,6 +8,7 @@
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "reference/network.h"
+#include "resnet/head.h"
 #include "resnet/text.h"
 
 sk_status sk_allocate_floats(float **floats, size_t count, size_t size) {
@@ -21,9 +22,18 @@ sk_status sk_allocate_floats(float **floats, size_t count, size_t size) {
   return *floats ? SK_OK : sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu bytes", bytes);
 }
 
+static sk_status take_head(sk_weights *weights, const char *path, const char *model) {
+  sk_weights *head = NULL;
+  sk_status status = sk_weights_open(&head, path);
+  if (!status) status = sk_head_take(weights, model, head);
+  if (status) sk_weights_close(head);
+  return status;
+}
+
 sk_status sk_open_weights(sk_weights **weights, const struct sk_options *options, const char *model) {
-  const sk_status status = options->weights ? sk_weights_open(weights, options->weights)
-                                            : sk_weights_random(weights, model, options->classes, options->seed);
+  sk_status status = options->weights ? sk_weights_open(weights, options->weights)
+                                      : sk_weights_random(weights, model, options->classes, options->seed);
+  if (!status && options->head) status = take_head(*weights, options->head, model);
   if (status) return status;
   const size_t bad = sk_weights_nonfinite(*weights);
   if (bad > 0) {

@@ -62,7 +62,8 @@ struct sk_plan_conditions {
 void sk_plan_tell_differences(const struct sk_options *options, const sk_plan *plan,
                               const struct sk_plan_conditions *here);
 
-/* Open the weights that options name, or draw seeded ones; says on stderr how many values are not finite. */
+/* Open the weights that options name, or draw seeded ones, with the head that they name; says on stderr how many values
+ * are not finite. Close them whatever the outcome. */
 sk_status sk_open_weights(sk_weights **weights, const struct sk_options *options, const char *model);
 
 /* Allocate count * size floats, zeroed on demand by the system; free with free(). Errors: SK_INVALID_ARGUMENT

@@ -39,8 +39,8 @@ static const struct sk_command commands[] = {
      .details = "A folder stands for the .jpg, .jpeg and .png files in it, sorted by name.\n"
                 "If one picture is bad, nothing is written.\n"
                 "An ONNX file has weights of its own, but tells no --mean and --std: ImageNet's are taken then.",
-     .accepts = NETWORK | ENGINE | ALGORITHM | PICTURE | SK_ACCEPT(BATCH) | SK_ACCEPT(TOP) | SK_ACCEPT(LABELS) |
-                SK_ACCEPT(LOGITS) | SK_ACCEPT(JSON) | FLUSH,
+     .accepts = NETWORK | ENGINE | ALGORITHM | PICTURE | SK_ACCEPT(HEAD) | SK_ACCEPT(BATCH) | SK_ACCEPT(TOP) |
+                SK_ACCEPT(LABELS) | SK_ACCEPT(LOGITS) | SK_ACCEPT(JSON) | FLUSH,
      .requires = SK_ACCEPT(MODEL),
      .of_named = SK_ACCEPT(WEIGHTS),
      .least_operands = 1,
@@ -49,7 +49,9 @@ static const struct sk_command commands[] = {
      .examples = {{"-m resnet50 -w r50.safetensors --top 5 pictures/",
                    "the five likeliest classes of each picture in a folder"},
                   {"-m resnet50 -w r50.safetensors -a winograd4 --logits w4.npy cat.jpg",
-                   "the logits of one algorithm, to compare with --algo reference"}},
+                   "the logits of one algorithm, to compare with --algo reference"},
+                  {"-m resnet50 -w r50.safetensors --head flowers.safetensors pictures/",
+                   "by a last layer of 'skiplane train-head', with its labels"}},
      .run = sk_command_classify},
     {.name = "weights",
      .usage = "M --seed N -o FILE [--classes N]",
@@ -63,6 +65,42 @@ static const struct sk_command commands[] = {
                    "the weights that 'profile resnet50' draws without --weights"},
                   {"resnet50 --seed 1 --classes 10 -o ten.safetensors", "likewise for ten classes"}},
      .run = sk_command_weights},
+    {.name = "export",
+     .usage = "M -o FILE.onnx [OPTION...]",
+     .summary = "Write network M with its weights as an ONNX file, which other runtimes read.",
+     .details =
+         "Operator set 13 of ONNX 1.8 (IR version 7), float32, each layer as it is, batch norms not folded; the "
+         "producer\n"
+         "is skiplane with its version. The input is \"input\", [N][3][height][width], normalised; the output is the\n"
+         "logits, [N][classes], called \"fc\", or \"linear\" in CIFAR networks; other names are those of 'layers'. "
+         "The\n"
+         "batch N stays open unless --batch tells it. Without --weights, weights are drawn from the seed.",
+     .accepts = SK_ACCEPT(WEIGHTS) | SK_ACCEPT(HEAD) | SK_ACCEPT(BATCH) | SK_ACCEPT(SIZE) | SK_ACCEPT(RESNET_V1) |
+                SK_ACCEPT(CLASSES) | SK_ACCEPT(SEED) | SK_ACCEPT(OUTPUT),
+     .requires = SK_ACCEPT(OUTPUT),
+     .least_operands = 1,
+     .most_operands = 1,
+     .operand = "the name of a network",
+     .examples = {{"resnet50 --weights r50.safetensors -o r50.onnx", "for ONNX Runtime and others, for any batch"},
+                  {"resnet50 --batch 8 --size 320x320 --seed 1 -o r50b8.onnx", "of given sizes, with drawn weights"}},
+     .run = sk_command_export},
+    {.name = "train-head",
+     .usage = "--model M --weights F --data DIR -o HEAD.safetensors [OPTION...]",
+     .summary = "Train a new last layer of network M for the classes of DIR, by softmax regression on its features.",
+     .details =
+         "DIR has one folder for each class, with its .jpg, .jpeg and .png files; the folder's name is the label. "
+         "Each\n"
+         "picture goes once through the network up to its last layer. A part of each class (--holdout), drawn from\n"
+         "--seed, is not trained on; what the new layer takes it for is reported. If one picture is bad, nothing is\n"
+         "written. 'skiplane classify --head HEAD.safetensors' uses it: docs/transfer.md tells how it is made.",
+     .accepts = NETWORK | ENGINE | ALGORITHM | PICTURE | FLUSH | SK_ACCEPT(BATCH) | SK_ACCEPT(DATA) |
+                SK_ACCEPT(HOLDOUT) | SK_ACCEPT(L2) | SK_ACCEPT(SEED) | SK_ACCEPT(OUTPUT) | SK_ACCEPT(JSON),
+     .requires = NETWORK | SK_ACCEPT(DATA) | SK_ACCEPT(OUTPUT),
+     .examples = {{"-m resnet50 -w r50.safetensors --data flowers -o flowers.safetensors",
+                   "a layer for the classes of flowers/, and how well it does on a fifth of the pictures"},
+                  {"-m resnet50 -w r50.safetensors --data flowers --holdout 0.3 --l2 1 -o f.safetensors --json",
+                   "smaller weights, measured on more pictures; every wrong guess as JSON"}},
+     .run = sk_command_train_head},
     {.name = "layers",
      .usage = "--model M --weights F --layer NAME... -o DIR [OPTION...] IMAGE |\n"
               "       --model FILE.onnx --layer NAME... -o DIR [OPTION...] IMAGE",
@@ -198,7 +236,7 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void print_help(void) {
   printf("usage: skiplane COMMAND [OPTION...]\n\nSIMD kernels for residual networks: run, measure and check them.\n\n");
-  for (size_t i = 0; i < COMMANDS; i++) printf("  %-9s %s\n", commands[i].name, commands[i].summary);
+  for (size_t i = 0; i < COMMANDS; i++) printf("  %-10s %s\n", commands[i].name, commands[i].summary);
   printf(
       "\n'skiplane help COMMAND' tells more; 'skiplane --version' the version.\n"
       "SKIPLANE_ISA=avx2 in the environment narrows the choice of kernels as --isa does.\n"
@@ -280,7 +318,7 @@ static void print_completion(void) {
       "    *) case $command in # no value of an option\n"
       "      skiplane|help) values=$commands ;;\n"
       "      profile|tune) values=$models files=('*.onnx') ;;\n"
-      "      weights) values=$models ;;\n"
+      "      export|weights) values=$models ;;\n"
       "      compare) values=$models files=('*.json' '*.shapes' '*.onnx') ;;\n"
       "      classify|layers) files=('*') ;;\n"
       "    esac\n"

@@ -10,7 +10,7 @@
 
 /* Options that make a named network what a file has settled. --size gives the sizes that the file leaves open. */
 static sk_status check_file_options(const struct sk_options *options, const char *path) {
-  static const sk_option_set named = SK_ACCEPT(WEIGHTS) | SK_ACCEPT(RESNET_V1);
+  static const sk_option_set named = SK_ACCEPT(WEIGHTS) | SK_ACCEPT(HEAD) | SK_ACCEPT(RESNET_V1);
   const char *const option = sk_options_first(options, named);
   if (!option) return SK_OK;
   return sk_fail(SK_INVALID_ARGUMENT, "--%s: does not go with %s, an ONNX file, which has its own weights and strides",

@@ -43,6 +43,17 @@ struct sk_interval sk_statistics_median_interval(const double *sorted, size_t co
   return (struct sk_interval){sorted[rank], sorted[count - 1 - rank], 1 - 2 * tail};
 }
 
+struct sk_interval sk_statistics_proportion_interval(size_t hits, size_t count) {
+  const double z = 1.959963984540054; /* the normal distribution's 97.5% quantile */
+  const double n = (double)count;
+  const double p = (double)hits / n;
+  const double centre = p + z * z / (2 * n);
+  const double reach = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+  const double total = 1 + z * z / n;
+  if (count == 0) return (struct sk_interval){NAN, NAN, 0};
+  return (struct sk_interval){fmax(0, (centre - reach) / total), fmin(1, (centre + reach) / total), 0.95};
+}
+
 size_t sk_statistics_percentile_least(double q) { return (size_t)ceil(log(0.05) / log(q)); }
 
 struct sk_percentiles sk_statistics_percentiles(const double *sorted, size_t count) {

@@ -22,6 +22,11 @@ struct sk_interval {
  * reach 95%: then it is the range, and `coverage` says what that is worth. */
 struct sk_interval sk_statistics_median_interval(const double *sorted, size_t count);
 
+/* Wilson's 95% interval of a proportion of which `hits` of `count` trials were seen; NaN for no trials. Unlike the
+ * normal approximation's it stays within 0..1 and has about its coverage for few trials and proportions near 0 or 1.
+ * Source: Wilson (1927), "Probable inference, the law of succession, and statistical inference". */
+struct sk_interval sk_statistics_proportion_interval(size_t hits, size_t count);
+
 /* The percentiles of latencies that are reported. */
 enum { SK_PERCENTILES = 4 };
 

@@ -194,7 +194,7 @@ static sk_status check_coverage(const struct reader *reader, sk_weights *weights
                  expected, reader->data_length);
 }
 
-static sk_status read_tensors(const struct reader *reader, const cJSON *tree, sk_weights *weights) {
+static sk_status read_tensors(const struct reader *reader, cJSON *tree, sk_weights *weights) {
   for (const cJSON *entry = tree->child; entry; entry = entry->next) {
     const bool is_metadata = strcmp(entry->string, "__metadata__") == 0;
     const sk_status status =
@@ -202,6 +202,7 @@ static sk_status read_tensors(const struct reader *reader, const cJSON *tree, sk
     if (status) return status;
     weights->count += !is_metadata;
   }
+  weights->metadata = cJSON_DetachItemFromObjectCaseSensitive(tree, "__metadata__");
   const sk_status status = check_coverage(reader, weights);
   qsort(weights->tensors, weights->count, sizeof *weights->tensors, compare_names);
   return status;
@@ -298,6 +299,7 @@ static char *print_header(const sk_weights *weights) {
   cJSON *header = cJSON_CreateObject();
   bool added = header != NULL;
   size_t offset = 0;
+  if (weights->metadata) added = added && cJSON_AddItemReferenceToObject(header, "__metadata__", weights->metadata);
   for (size_t i = 0; i < weights->count && added; i++) {
     added = add_entry(header, &weights->tensors[i], offset);
     offset += saved_bytes(&weights->tensors[i]);

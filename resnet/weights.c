@@ -2,6 +2,7 @@
 
 #include "resnet/weights.h"
 
+#include <cjson/cJSON.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -44,6 +45,8 @@ void sk_weights_close(sk_weights *weights) {
     if (weights->owns_data) sk_free((void *)weights->tensors[i].data);
   }
   sk_file_map_close(&weights->map);
+  cJSON_Delete(weights->metadata);
+  sk_weights_close(weights->head);
   sk_free(weights->tensors);
   sk_free(weights->source);
   sk_free(weights);
@@ -157,6 +160,24 @@ sk_status sk_weights_add(sk_weights *weights, const char *name, size_t rank, con
   tensor.data = *data;
   insert(weights, &tensor);
   return SK_OK;
+}
+
+/* ---- Metadata ----------------------------------------------------------------------------------------------- */
+
+const char *sk_weights_metadata(const sk_weights *weights, const char *key) {
+  return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(weights->metadata, key));
+}
+
+sk_status sk_weights_add_metadata(sk_weights *weights, const char *key, const char *text) {
+  if (!is_utf8(key) || !is_utf8(text)) {
+    return sk_fail(SK_INVALID_ARGUMENT, "metadata \"%s\": cannot be saved, expected UTF-8", sk_quote(key).text);
+  }
+  if (sk_weights_metadata(weights, key)) {
+    return sk_fail(SK_INVALID_ARGUMENT, "metadata \"%s\": added twice", sk_quote(key).text);
+  }
+  if (!weights->metadata) weights->metadata = cJSON_CreateObject();
+  if (cJSON_AddStringToObject(weights->metadata, key, text)) return SK_OK;
+  return sk_fail(SK_OUT_OF_MEMORY, "metadata \"%s\": out of memory", sk_quote(key).text);
 }
 
 /* ---- Reading ------------------------------------------------------------------------------------------------ */

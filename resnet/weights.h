@@ -38,6 +38,13 @@ sk_status sk_weights_parse(sk_weights **weights, const char *source, const void 
 /* The path the weights came from, or "seeded weights"; for messages. */
 const char *sk_weights_source(const sk_weights *weights);
 
+/* A text that stands beside the tensors in a file's __metadata__; NULL if there is none of that key. */
+const char *sk_weights_metadata(const sk_weights *weights, const char *key);
+
+/* Add such a text, which sk_weights_save writes. Errors: SK_INVALID_ARGUMENT (no UTF-8, a key twice),
+ * SK_OUT_OF_MEMORY. */
+sk_status sk_weights_add_metadata(sk_weights *weights, const char *key, const char *text);
+
 /* Number of tensors, and tensor number `index` < count in the order of their names. */
 size_t sk_weights_count(const sk_weights *weights);
 const struct sk_weight_tensor *sk_weights_at(const sk_weights *weights, size_t index);
@@ -58,7 +65,7 @@ void sk_weight_tensor_drop(const struct sk_weight_tensor *tensor);
 /* Make all tensors droppable. After a tensor was dropped those in memory must not be read again; a file's may be. */
 void sk_weights_read_once(sk_weights *weights);
 
-/* ---- Between weights.c and safetensors.c -------------------------------------------------------------------- */
+/* ---- Between weights.c, safetensors.c and head.c ------------------------------------------------------------- */
 
 struct sk_weights {
   char *source;
@@ -66,6 +73,8 @@ struct sk_weights {
   size_t count, capacity;
   struct sk_file_map map; /* what mapped tensors point into; empty for tensors in memory */
   bool owns_data;         /* each tensor's data is freed on close */
+  struct cJSON *metadata; /* an object of strings; NULL: none */
+  sk_weights *head;       /* what some tensors' data belongs to instead; closed with these */
 };
 
 /* Make an empty set with room for `capacity` tensors. Errors: SK_OUT_OF_MEMORY. */
