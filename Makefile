@@ -487,6 +487,8 @@ lint: $(BUILD)/config.mk $(BUILD)/revision.h $(onnx_schema:=.h)
 	  --suppress=missingIncludeSystem '--suppress=preprocessorErrorDirective:$(BUILD)/onnx/*' \
 	  $(INCLUDES) $(BASELINE) $(REFERENCE) $(wildcard bench/*.c bench/peers/*.c) $(EXAMPLES)
 	if command -v shellcheck >/dev/null; then shellcheck $(scripts); else echo 'no shellcheck here: scripts unchecked'; fi
+	if command -v mypy >/dev/null; then cd python && mypy; else echo 'no mypy here: types of the Python package unchecked'; fi
+	if command -v black >/dev/null; then cd python && black --check .; else echo 'no black here: its layout unchecked'; fi
 
 # ---- Housekeeping -------------------------------------------------------------------------------------------------
 
@@ -528,7 +530,7 @@ help:
 	@echo 'make dist             a tarball of the tree, the same bytes for the same revision: $(BUILD)/skiplane-VERSION.tar.gz'
 	@echo 'make deb              Debian packages, built of that tarball, in $(BUILD)/deb (needs debhelper)'
 	@echo 'make debian-symbols   add the functions that are new in the header to those of the Debian package'
-	@echo 'make lint             clang-format, clang-tidy, cppcheck, shellcheck; changes nothing'
+	@echo 'make lint             clang-format, clang-tidy, cppcheck, shellcheck, mypy, black; changes nothing'
 	@echo 'make format           rewrite the sources with clang-format'
 	@echo 'make clean            remove what was built; distclean also removes the configurations'
 	@echo 'make help             this list'
