@@ -54,6 +54,7 @@ TESTS     := $(wildcard tests/test_*.c)
 CONCURRENT := tests/concurrent.c
 TOOLS     := $(filter-out $(TESTS) $(CONCURRENT),$(wildcard tests/*.c))
 FUZZERS   := $(wildcard tests/fuzz/fuzz_*.c)
+EXAMPLES  := $(wildcard examples/*.c)
 
 onnx_schema     := $(if $(filter 1,$(HAVE_ONNX)),$(BUILD)/onnx/onnx.pb-c)
 kernel_objects  := $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%.$(isa).o))
@@ -381,6 +382,14 @@ root = $(DESTDIR)
 manuals := $(wildcard docs/*.1) $(filter %.1,$(generated))
 completions := $(root)$(datadir)/bash-completion/completions
 peer_files := $(wildcard bench/peers/*.py)
+# Places go by the prefix where they are below it: pkg-config can then be told another one.
+below_prefix = $(patsubst $(prefix)/%,$${prefix}/%,$(1))
+cmake_folder := $(root)$(libdir)/cmake/skiplane
+cmake_files := skiplane-config.cmake skiplane-config-version.cmake
+# The headers go by their way from there: what is installed can be moved as a whole.
+cmake_values = -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJOR@|$(call version_part,MAJOR)|' -e 's|@SHARED@|$(notdir $(shared))|' \
+  -e 's|@SONAME@|$(SONAME)|' -e 's|@LIBS@|$(subst $(empty) ,;,$(LIBS))|' \
+  -e "s|@HEADERS@|$$(realpath -ms --relative-to=$(libdir)/cmake/skiplane $(includedir))|"
 
 install: all
 	@[ -z "$(EMULATED)" ] || { echo 'make: $(BUILD) emulates $(EMULATED): it is for tests and is not installed' >&2; exit 1; }
@@ -397,19 +406,25 @@ install: all
 	install -m 755 bench/peers/install $(root)$(datadir)/skiplane/peers/
 	$(if $(manuals),install -d $(root)$(mandir)/man1 && install -m 644 $(manuals) $(root)$(mandir)/man1/)
 	$(if $(generated),install -d $(completions) && install -m 644 $(BUILD)/skiplane.bash $(completions)/skiplane)
-	printf '%s\n' 'prefix=$(prefix)' 'libdir=$(libdir)' 'includedir=$(includedir)' '' 'Name: skiplane' \
+	printf '%s\n' 'prefix=$(prefix)' 'libdir=$(call below_prefix,$(libdir))' \
+	  'includedir=$(call below_prefix,$(includedir))' '' 'Name: skiplane' \
 	  'Description: SIMD kernels for convolutional residual networks' 'Version: $(VERSION)' \
 	  'Libs: -L$${libdir} -lskiplane' 'Libs.private: $(LIBS)' 'Cflags: -I$${includedir}' \
 	  >$(root)$(libdir)/pkgconfig/skiplane.pc
 	chmod 644 $(root)$(libdir)/pkgconfig/skiplane.pc
+	install -d $(cmake_folder)
+	for file in $(cmake_files); do \
+	  sed $(cmake_values) cmake/$$file.in >$(cmake_folder)/$$file && chmod 644 $(cmake_folder)/$$file || exit; \
+	done
 
 uninstall:
 	rm -f $(root)$(includedir)/skiplane.h $(root)$(libdir)/libskiplane.a $(root)$(libdir)/libskiplane.so \
 	  $(root)$(libdir)/$(SONAME) $(root)$(libdir)/$(notdir $(shared)) $(root)$(libdir)/pkgconfig/skiplane.pc \
 	  $(root)$(bindir)/skiplane $(root)$(bindir)/skiplane-bench \
 	  $(addprefix $(root)$(mandir)/man1/,$(notdir $(manuals))) $(completions)/skiplane \
-	  $(addprefix $(root)$(datadir)/skiplane/peers/,install $(notdir $(peer_files)))
-	-rmdir $(root)$(datadir)/skiplane/peers $(root)$(datadir)/skiplane
+	  $(addprefix $(root)$(datadir)/skiplane/peers/,install $(notdir $(peer_files))) \
+	  $(addprefix $(cmake_folder)/,$(cmake_files))
+	-rmdir $(root)$(datadir)/skiplane/peers $(root)$(datadir)/skiplane $(cmake_folder)
 
 # ---- Packages -----------------------------------------------------------------------------------------------------
 
@@ -446,7 +461,8 @@ debian-symbols: $(BUILD)/symbols.txt
 
 # ---- Style --------------------------------------------------------------------------------------------------------
 
-folders := include kernels kernels/simd dispatch reference resnet bench bench/peers tests tests/fuzz tests/emulation tests/preload
+folders := include kernels kernels/simd dispatch reference resnet bench bench/peers tests tests/fuzz tests/emulation tests/preload \
+  examples
 c_files := $(wildcard $(addsuffix /*.c,$(folders)) $(addsuffix /*.cc,$(folders)))
 styled  := $(c_files) $(wildcard $(addsuffix /*.h,$(folders)) $(addsuffix /*.def,$(folders)))
 scripts := configure $(shell grep -lE '^#!/bin/(ba)?sh' tests/* tests/fuzz/* bench/peers/* .ci/run debian/tests/* 2>/dev/null)
@@ -465,12 +481,15 @@ lint: $(BUILD)/config.mk $(BUILD)/revision.h $(onnx_schema:=.h)
 	clang-format --dry-run -Werror $(styled)
 	printf '%s\n' $(BASELINE) $(REFERENCE) $(wildcard bench/*.c bench/peers/*.c) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) \
 	  $(WARNINGS) $(ONEDNN_CFLAGS) $(XNNPACK_CFLAGS)
+	printf '%s\n' $(EXAMPLES) | $(each) $(tidy) {} -- -std=c17 -Iinclude $(WARNINGS)
 	printf '%s\n' $(KERNELS) | $(each) $(tidy) {} -- -std=c17 $(INCLUDES) $(WARNINGS) $(ISA_FLAGS_$(tidy_isa)) \
 	  -DSK_ISA=$(tidy_isa)
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \
 	  --suppress=missingIncludeSystem '--suppress=preprocessorErrorDirective:$(BUILD)/onnx/*' \
-	  $(INCLUDES) $(BASELINE) $(REFERENCE) $(wildcard bench/*.c bench/peers/*.c)
+	  $(INCLUDES) $(BASELINE) $(REFERENCE) $(wildcard bench/*.c bench/peers/*.c) $(EXAMPLES)
 	if command -v shellcheck >/dev/null; then shellcheck $(scripts); else echo 'no shellcheck here: scripts unchecked'; fi
+	if command -v mypy >/dev/null; then cd python && mypy; else echo 'no mypy here: types of the Python package unchecked'; fi
+	if command -v black >/dev/null; then cd python && black --check .; else echo 'no black here: its layout unchecked'; fi
 
 # ---- Housekeeping -------------------------------------------------------------------------------------------------
 
@@ -512,7 +531,7 @@ help:
 	@echo 'make dist             a tarball of the tree, the same bytes for the same revision: $(BUILD)/skiplane-VERSION.tar.gz'
 	@echo 'make deb              Debian packages, built of that tarball, in $(BUILD)/deb (needs debhelper)'
 	@echo 'make debian-symbols   add the functions that are new in the header to those of the Debian package'
-	@echo 'make lint             clang-format, clang-tidy, cppcheck, shellcheck; changes nothing'
+	@echo 'make lint             clang-format, clang-tidy, cppcheck, shellcheck, mypy, black; changes nothing'
 	@echo 'make format           rewrite the sources with clang-format'
 	@echo 'make clean            remove what was built; distclean also removes the configurations'
 	@echo 'make help             this list'
