@@ -276,6 +276,9 @@ soak: $(BUILD)/tests/soak
 	OMP_WAIT_POLICY=passive GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1 \
 	  $(RUNNER) $< $(SOAK_SECONDS) $(SOAK_SEED)
 
+check-valgrind: all
+	@$(test_environment) tests/memcheck
+
 # Faults planted one at a time, each of which verify must catch.
 check-mutants: all
 	+@$(test_environment) tests/check_mutants
@@ -510,6 +513,7 @@ help:
 	@echo 'make check            all tests; installs what is missing; SKIPLANE_REQUIRE_ISA=avx512 forbids skipping it'
 	@echo 'make check-quick      a part of them that takes seconds and needs no other package'
 	@echo 'make check-sanitize   the tests under the address and undefined behaviour sanitizers'
+	@echo 'make check-valgrind   the generic kernels, a small network and files under memcheck, a minute (needs valgrind)'
 	@echo 'make check-thread-sanitizer  concurrent plans, networks, runs and files under the thread sanitizer (needs clang, libomp)'
 	@echo 'make check-avx512-emulated  the tests of the AVX-512 kernels on a CPU without it, run by AVX2 (needs SIMDe)'
 	@echo 'make check-arm        the Arm build, run under qemu-aarch64'
@@ -539,8 +543,8 @@ help:
 
 FORCE:
 .PHONY: all demo bench growth winograd-points check check-quick check-exhaustive check-mutants soak baseline abi \
-  api-reference check-torch check-sanitize check-thread-sanitizer concurrent-run check-avx512-emulated check-arm \
-  neon-throughput neon-objects coverage coverage-report fuzz fuzz-run install uninstall dist deb debian-symbols format lint \
+  api-reference check-torch check-sanitize check-thread-sanitizer concurrent-run check-valgrind check-avx512-emulated \
+  check-arm neon-throughput neon-objects coverage coverage-report fuzz fuzz-run install uninstall dist deb debian-symbols format lint \
   clean distclean help FORCE
 
 -include $(patsubst %.o,%.d,$(library_objects) $(shared_objects) $(main_object) $(bench_objects) $(test_objects) \

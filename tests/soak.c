@@ -380,6 +380,17 @@ static void draw_tap(struct soak *soak, struct network *n) {
   n->options.tap_count = 1;
 }
 
+/* What applies to no convolution of the network is refused: such runs direct. */
+static sk_algorithm draw_network_algorithm(struct soak *soak, const struct sk_graph *graph) {
+  const sk_algorithm drawn = (sk_algorithm)draw(soak, SK_ALGORITHM_AUTO, SK_ALGORITHM_WINOGRAD6);
+  for (size_t i = 0; i < graph->count; i++) {
+    const struct sk_node *const node = &graph->nodes[i];
+    sk_algorithm chosen;
+    if (node->op == SK_NODE_CONV && sk_conv_choose(&node->conv, drawn, &chosen) == SK_OK) return drawn;
+  }
+  return SK_ALGORITHM_DIRECT;
+}
+
 static sk_status draw_network(struct soak *soak, struct network *n) {
   draw_model(soak, n);
   n->classes = draw(soak, 1, 30);
@@ -394,7 +405,7 @@ static sk_status draw_network(struct soak *soak, struct network *n) {
     status = make_plan(soak, n);
     n->options.plan = n->plan;
   } else {
-    n->options.algorithm = (sk_algorithm)draw(soak, SK_ALGORITHM_AUTO, SK_ALGORITHM_WINOGRAD6);
+    n->options.algorithm = draw_network_algorithm(soak, &n->graph);
   }
   if (!status && chance(soak, 2)) draw_tap(soak, n);
   n->x = draw_floats(soak, n->batch * n->in);
