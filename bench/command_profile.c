@@ -6,6 +6,7 @@
 #include "bench/clock.h"
 #include "bench/commands.h"
 #include "bench/interrupt.h"
+#include "bench/memory.h"
 #include "bench/page.h"
 #include "bench/profile.h"
 #include "bench/runner.h"
@@ -99,7 +100,8 @@ static sk_status open_net(sk_net **net, const struct sk_options *options, const 
                                  .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5,
                                  .in_width = options->width,
                                  .plan = plan,
-                                 .flush_denormals = options->flush_denormals};
+                                 .flush_denormals = options->flush_denormals,
+                                 .max_bytes = sk_memory_most(options)};
   sk_status status = sk_open_weights(&weights, options, model);
   if (!status) sk_weights_read_once(weights);
   if (!status) status = sk_net_create(net, model, weights, &wanted);

@@ -7,6 +7,8 @@
 #include "resnet/file.h"
 #include "resnet/text.h"
 
+enum { MOST_BYTES = 64 << 20 };
+
 /* Copy the file with a NUL behind it. */
 static sk_status read_text(struct sk_labels *labels, const char *path, const struct sk_file_map *map) {
   if (memchr(map->data, '\0', map->length)) {
@@ -59,7 +61,7 @@ static sk_status split(struct sk_labels *labels, const char *path, size_t count)
 sk_status sk_labels_read(struct sk_labels *labels, const char *path, size_t count) {
   *labels = (struct sk_labels){0};
   struct sk_file_map map;
-  sk_status status = sk_file_map_open(&map, path);
+  sk_status status = sk_file_map_open_within(&map, path, MOST_BYTES);
   if (status) return status;
   status = read_text(labels, path, &map);
   sk_file_map_close(&map);

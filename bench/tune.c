@@ -6,6 +6,7 @@
 
 #include "bench/clock.h"
 #include "bench/interrupt.h"
+#include "bench/memory.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "resnet/plan.h"
@@ -69,7 +70,8 @@ static sk_status create_net(const struct sk_tune *tune, sk_algorithm algorithm, 
                                  .in_height = options->height,
                                  .in_width = options->width,
                                  .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5,
-                                 .plan = plan};
+                                 .plan = plan,
+                                 .max_bytes = sk_memory_most(options)};
   return sk_net_create(net, tune->model, tune->weights, &wanted);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/memory.h"
 #include "bench/verify_statistics.h"
 #include "dispatch/status.h"
 #include "reference/network.h"
@@ -51,7 +52,8 @@ static sk_status open_networks(struct sk_network_check *c, const struct sk_optio
                                  .in_width = options->width,
                                  .version = options->resnet_v1 ? SK_RESNET_V1 : SK_RESNET_V1_5,
                                  .plan = plan,
-                                 .flush_denormals = options->flush_denormals};
+                                 .flush_denormals = options->flush_denormals,
+                                 .max_bytes = sk_memory_most(options)};
   if (!status) status = sk_net_create(&c->net, options->model, weights, &wanted);
   if (!status) status = sk_network_load(&c->graph, options->model, weights, &wanted);
   sk_plan_close(plan);
