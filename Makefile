@@ -6,6 +6,7 @@
 
 BUILD ?= build
 FUZZ_RUNS ?= 20000
+FUZZ_SECONDS ?=
 FUZZ_CC ?= clang
 SOAK_SECONDS ?= 60
 SOAK_SEED ?= 1
@@ -168,7 +169,7 @@ $(BUILD)/revision.h: FORCE
 	  printf '#define SK_BUILD_DATE "%s"\n' "$$(date -u -d "@$$2" +%F)"; \
 	  printf '#define SK_KERNEL_FLAGS "%s"\n' '$(subst ",\",$(kernel_words))'; } >$@.new && \
 	  if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
-$(BUILD)/bench/context.o $(BUILD)/bench/skiplane.o: $(BUILD)/revision.h
+$(BUILD)/bench/context.o $(BUILD)/bench/skiplane.o $(BUILD)/tests/fuzz/fuzz_options.o: $(BUILD)/revision.h
 
 # The compiler's dependencies do not name what the assembler includes.
 $(BUILD)/bench/embedded.o: $(shell sed -n 's/^SK_EMBEDDED(.*"\(.*\)").*/\1/p' bench/embedded.def)
@@ -317,7 +318,7 @@ build-coverage/config.mk: configure
 
 build-fuzz/config.mk: configure
 	./configure --build-dir=build-fuzz --enable-sanitizers CC=$(FUZZ_CC) CFLAGS='-g -O1 -fsanitize=fuzzer-no-link' \
-	  --without-openmp --without-openblas --without-benchmark --without-criterion --without-onednn --without-xnnpack
+	  --without-openblas --without-benchmark --without-criterion --without-onednn --without-xnnpack
 
 build-arm/sysroot/.done: tests/arm_sysroot
 	tests/arm_sysroot build-arm/sysroot
@@ -377,7 +378,7 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(shared_objects) $(arc
 
 # The corpus in the tree is only read: what the fuzzer finds goes to a folder in $(BUILD).
 fuzz-run: $(fuzz_programs)
-	@BUILD=$(BUILD) FUZZ_RUNS=$(FUZZ_RUNS) tests/fuzz/run $(fuzz_programs)
+	@BUILD=$(BUILD) FUZZ_RUNS=$(FUZZ_RUNS) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(fuzz_programs)
 
 # ---- Install ------------------------------------------------------------------------------------------------------
 
@@ -526,7 +527,7 @@ help:
 	@echo 'make api-reference    write docs/api.md from include/skiplane.h'
 	@echo 'make check-torch      compare with torchvision (Debian: python3-torchvision)'
 	@echo 'make coverage         the lines that the tests run, per folder and file, as text and pages, in build-coverage/coverage'
-	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs (needs clang)'
+	@echo 'make fuzz             run each fuzz target for FUZZ_RUNS=$(FUZZ_RUNS) inputs, or FUZZ_SECONDS (needs clang)'
 	@echo 'make bench            time the layers of ResNet-18 and 50, some minutes; BENCH_FLAGS= are those of skiplane-bench'
 	@echo 'make growth           time an image against batch and input size, half an hour; GROWTH_FLAGS= are those of bench/growth'
 	@echo 'make winograd-points  measure and search the points of the Winograd kernels, some minutes, to $(BUILD)/winograd'

@@ -67,7 +67,7 @@ static bool is_first_of_core(int cpu) {
   char path[96];
   int first = cpu;
   snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
-  FILE *file = fopen(path, "r");
+  FILE *file = fopen(path, "re");
   if (!file) return true;
   if (fscanf(file, "%d", &first) != 1) first = cpu; /* NOLINT(cert-err34-c): of the kernel's own making */
   fclose(file);

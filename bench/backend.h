@@ -23,6 +23,7 @@ struct sk_conditions {
   sk_isa isa;              /* what peers are held to where they can be; SK_ISA_AUTO: whatever they choose */
   const sk_plan *plan;     /* of the network, for the backend that is to run it so; NULL: none */
   bool flush_denormals;    /* ours */
+  size_t max_bytes;        /* ours, of a network or convolution; 0: no limit */
   const char *folder;      /* an empty folder for files, removed with what is in it at the end */
 };
 

@@ -19,6 +19,7 @@ struct own {
   const sk_plan *plan; /* in place of the algorithm; NULL: none */
   int threads;
   bool flush_denormals;
+  size_t max_bytes;    /* of a network or convolution */
   struct sk_task task; /* the one loaded */
 
   /* A network: */
@@ -66,7 +67,8 @@ static sk_status load_network(struct own *o) {
                                   .threads = o->threads,
                                   .batch = o->task.batch,
                                   .plan = o->plan,
-                                  .flush_denormals = o->flush_denormals};
+                                  .flush_denormals = o->flush_denormals,
+                                  .max_bytes = o->max_bytes};
   struct sk_graph copy;
   const sk_status status = copy_graph(o->task.graph, &copy);
   if (status) {
@@ -88,6 +90,7 @@ static sk_status load(void *instance, const struct sk_task *task) {
                                           .algorithm = o->algorithm,
                                           .threads = o->threads,
                                           .flush_denormals = o->flush_denormals,
+                                          .max_bytes = o->max_bytes,
                                           .graph = task->graph};
   return sk_conv_subject_make(&o->subject, &request, task->batch, task->x);
 }
@@ -145,6 +148,7 @@ static sk_status start(void **instance, const struct sk_backend *backend, const 
   o->algorithm = backend->algorithm;
   o->threads = sk_threads_choose(conditions->threads);
   o->flush_denormals = conditions->flush_denormals;
+  o->max_bytes = conditions->max_bytes;
   const sk_isa isa = backend->isa == SK_ISA_AUTO ? conditions->isa : backend->isa;
   const sk_status status = sk_kernels_choose(isa, &o->kernels);
   if (status) {

@@ -275,29 +275,28 @@ static size_t next_line(struct line *line, const char *data, size_t length) {
   return bytes + (newline != NULL);
 }
 
-static sk_status read_lines(const struct sk_file_map *map, const struct sk_baseline_header *expected, struct line *line,
-                            struct sk_baseline *baseline) {
+sk_status sk_baseline_parse(struct sk_baseline *baseline, const char *source, const char *text, size_t length,
+                            const struct sk_baseline_header *expected) {
+  struct line line = {.source = source};
   sk_status status = SK_OK;
-  const char *data = map->data;
-  for (size_t at = 0; !status && (at < map->length || line->number < HEADER_LINES);) {
-    at += next_line(line, data + at, map->length - at);
-    status = read_line(line, expected, baseline);
+  *baseline = (struct sk_baseline){0};
+  if (length > MOST_BYTES) {
+    return sk_fail(SK_INVALID_ARGUMENT, "%s: %zu bytes, expected a baseline of at most %d", sk_quote(source).text,
+                   length, MOST_BYTES);
+  }
+  for (size_t at = 0; !status && (at < length || line.number < HEADER_LINES);) {
+    at += next_line(&line, text + at, length - at);
+    status = read_line(&line, expected, baseline);
   }
   return status;
 }
 
 sk_status sk_baseline_read(struct sk_baseline *baseline, const char *path, const struct sk_baseline_header *expected) {
   struct sk_file_map map = {0};
-  struct line line = {.source = path};
   *baseline = (struct sk_baseline){0};
   sk_status status = sk_file_map_open(&map, path);
   if (status) return status;
-  if (map.length > MOST_BYTES) {
-    status = sk_fail(SK_INVALID_ARGUMENT, "%s: %zu bytes, expected a baseline of at most %d", sk_quote(path).text,
-                     map.length, MOST_BYTES);
-  } else {
-    status = read_lines(&map, expected, &line, baseline);
-  }
+  status = sk_baseline_parse(baseline, path, map.data, map.length, expected);
   sk_file_map_close(&map);
   return status;
 }

@@ -72,6 +72,10 @@ struct sk_baseline_record *sk_baseline_find(const struct sk_baseline *baseline, 
  * field, what came and what was expected) for a damaged file or another header than `expected`; SK_OUT_OF_MEMORY. */
 sk_status sk_baseline_read(struct sk_baseline *baseline, const char *path, const struct sk_baseline_header *expected);
 
+/* The same from a file's text; source: its name for messages. */
+sk_status sk_baseline_parse(struct sk_baseline *baseline, const char *source, const char *text, size_t length,
+                            const struct sk_baseline_header *expected);
+
 /* Write a sorted baseline; its writer is committed by the caller. */
 void sk_baseline_write(const struct sk_baseline *baseline, const struct sk_baseline_header *header,
                        struct sk_file_writer *writer);

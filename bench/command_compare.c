@@ -8,6 +8,7 @@
 #include "bench/compare.h"
 #include "bench/interrupt.h"
 #include "bench/machine.h"
+#include "bench/memory.h"
 #include "bench/page.h"
 #include "bench/runner.h"
 #include "dispatch/isa.h"
@@ -183,8 +184,11 @@ static enum sk_exit compare_backends(const struct sk_options *options) {
   struct sk_compare_subjects subjects = {0};
   struct sk_contenders contenders = {0};
   struct sk_compare compare = {.options = options, .threads = sk_threads_choose(options->threads)};
-  struct sk_conditions conditions = {
-      .threads = compare.threads, .isa = options->isa, .flush_denormals = options->flush_denormals, .folder = folder};
+  struct sk_conditions conditions = {.threads = compare.threads,
+                                     .isa = options->isa,
+                                     .flush_denormals = options->flush_denormals,
+                                     .max_bytes = sk_memory_most(options),
+                                     .folder = folder};
   sk_interrupt_watch();
   sk_status status = sk_open_plan(&plan, options);
   compare.plan = conditions.plan = plan;

@@ -30,7 +30,7 @@ static void append_word(struct sk_command_line *line, size_t *used, const char *
 
 /* Read the process's words, one NUL behind each; returns their bytes. */
 static size_t read_words(char *words, size_t room) {
-  FILE *file = fopen("/proc/self/cmdline", "r");
+  FILE *file = fopen("/proc/self/cmdline", "re");
   if (!file) return 0;
   const size_t length = fread(words, 1, room - 1, file);
   fclose(file);

@@ -6,6 +6,7 @@
 #include "bench/clock.h"
 #include "bench/commands.h"
 #include "bench/interrupt.h"
+#include "bench/memory.h"
 #include "bench/page.h"
 #include "bench/profile.h"
 #include "bench/runner.h"
@@ -97,7 +98,8 @@ static sk_status open_net(sk_net **net, const struct sk_options *options, int th
                                  .in_height = options->height,
                                  .in_width = options->width,
                                  .plan = plan,
-                                 .flush_denormals = options->flush_denormals};
+                                 .flush_denormals = options->flush_denormals,
+                                 .max_bytes = sk_memory_most(options)};
   sk_status status = sk_source_open(&source, options, options->operands[0]);
   if (!status && source.weights) sk_weights_read_once(source.weights);
   if (!status) status = sk_source_plan(net, &source, &wanted);

@@ -6,9 +6,11 @@
 
 #include "bench/commands.h"
 #include "bench/conv_case.h"
+#include "bench/memory.h"
 #include "bench/verify.h"
 #include "bench/verify_baseline.h"
 #include "bench/verify_given.h"
+#include "dispatch/conv.h"
 #include "dispatch/status.h"
 #include "resnet/file.h"
 #include "resnet/text.h"
@@ -17,7 +19,7 @@
 
 #define ARRAYS (SK_ACCEPT(X) | SK_ACCEPT(W) | SK_ACCEPT(B) | SK_ACCEPT(RESIDUAL) | SK_ACCEPT(Y))
 #define SETTINGS (SK_ACCEPT(STRIDE) | SK_ACCEPT(PAD) | SK_ACCEPT(DILATION) | SK_ACCEPT(GROUPS) | SK_ACCEPT(RELU))
-#define ENGINE (SK_ACCEPT(ALGO) | SK_ACCEPT(THREADS))
+#define ENGINE (SK_ACCEPT(ALGO) | SK_ACCEPT(THREADS) | SK_ACCEPT(MAX_MEMORY))
 #define PICTURES (SK_ACCEPT(IMAGES) | SK_ACCEPT(MEAN) | SK_ACCEPT(STD))
 #define ALWAYS (SK_ACCEPT(ISA) | SK_ACCEPT(JSON))
 
@@ -27,7 +29,7 @@ static const struct {
   const char *name;
   sk_option_set accepts;
 } ways[WAYS] = {
-    [WAY_CASE] = {"--case, which has it all", ALWAYS | SK_ACCEPT(CASE)},
+    [WAY_CASE] = {"--case, which has it all", ALWAYS | SK_ACCEPT(CASE) | SK_ACCEPT(MAX_MEMORY)},
     [WAY_NETWORK] = {"a network (--model)", ALWAYS | ENGINE | PICTURES | SK_ACCEPT(MODEL) | SK_ACCEPT(WEIGHTS) |
                                                 SK_ACCEPT(PLAN) | SK_ACCEPT(SIZE) | SK_ACCEPT(INPUT_SHAPE) |
                                                 SK_ACCEPT(RESNET_V1) | SK_ACCEPT(PER_LAYER) |
@@ -110,10 +112,19 @@ static enum sk_exit verify(const struct sk_options *options, const struct sk_ver
 
 /* ---- Other ways ------------------------------------------------------------------------------------------------ */
 
+/* A few lines can ask for far more than any file holds. */
+static sk_status check_case_memory(const struct sk_options *options, const struct sk_conv_case *c) {
+  struct sk_conv_sizes sizes;
+  const sk_conv_options wanted = {
+      .algorithm = c->algorithm, .threads = c->threads, .max_bytes = sk_memory_most(options)};
+  return sk_conv_measure(&c->shape, &wanted, SK_LAYOUT_NCHW16C, &sizes);
+}
+
 /* Replay a reduced case, on its own ISA or another. */
 static enum sk_exit verify_case(const struct sk_options *options, struct sk_verify_options wanted) {
   struct sk_conv_case_file file;
-  const sk_status status = sk_conv_case_read(&file, options->case_path);
+  sk_status status = sk_conv_case_read(&file, options->case_path);
+  if (!status) status = check_case_memory(options, &file.content);
   if (!status) {
     wanted.only = &file.content;
     wanted.only_path = options->case_path;

@@ -43,16 +43,16 @@ static sk_status fail_key(const char *path, const char *key, const char *expecte
 }
 
 /* cJSON can look one byte past its buffer, so it gets a copy that ends in NUL. */
-static sk_status parse(const char *path, const struct sk_file_map *map, cJSON **document) {
-  if (map->length > MOST_BYTES) {
-    return sk_fail(SK_BAD_FORMAT, "%s: %zu bytes, expected a saved run of at most %d", sk_quote(path).text, map->length,
+static sk_status parse(const char *path, const char *text, size_t length, cJSON **document) {
+  if (length > MOST_BYTES) {
+    return sk_fail(SK_BAD_FORMAT, "%s: %zu bytes, expected a saved run of at most %d", sk_quote(path).text, length,
                    MOST_BYTES);
   }
-  char *copy = malloc(map->length + 1);
-  if (!copy) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for %zu bytes", sk_quote(path).text, map->length);
-  memcpy(copy, map->data, map->length);
-  copy[map->length] = '\0';
-  *document = cJSON_ParseWithLength(copy, map->length + 1);
+  char *copy = malloc(length + 1);
+  if (!copy) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for %zu bytes", sk_quote(path).text, length);
+  if (length > 0) memcpy(copy, text, length);
+  copy[length] = '\0';
+  *document = cJSON_ParseWithLength(copy, length + 1);
   free(copy);
   if (cJSON_IsObject(*document)) return SK_OK;
   return sk_fail(SK_BAD_FORMAT, "%s: not JSON, expected a run saved by skiplane profile --save", sk_quote(path).text);
@@ -63,15 +63,6 @@ static sk_status check_format(const char *path, const cJSON *document) {
   if (format && strcmp(format, FORMAT) == 0) return SK_OK;
   return sk_fail(SK_BAD_FORMAT, "%s: \"format\": %s, expected \"" FORMAT "\"", sk_quote(path).text,
                  format ? sk_quote_short(format).text : "missing");
-}
-
-static sk_status read_document(const char *path, cJSON **document) {
-  struct sk_file_map map = {0};
-  sk_status status = sk_file_map_open(&map, path);
-  if (status) return status;
-  status = parse(path, &map, document);
-  sk_file_map_close(&map);
-  return status ? status : check_format(path, *document);
 }
 
 /* ---- What must be there ----------------------------------------------------------------------------------------- */
@@ -145,6 +136,22 @@ static sk_status check_document(const char *path, const cJSON *document) {
   return status ? status : check_layers(path, document);
 }
 
+sk_status sk_saved_run_parse(cJSON **document, const char *path, const char *text, size_t length) {
+  *document = NULL;
+  sk_status status = parse(path, text, length, document);
+  if (!status) status = check_format(path, *document);
+  return status ? status : check_document(path, *document);
+}
+
+static sk_status read_document(const char *path, cJSON **document) {
+  struct sk_file_map map = {0};
+  sk_status status = sk_file_map_open(&map, path);
+  if (status) return status;
+  status = sk_saved_run_parse(document, path, map.data, map.length);
+  sk_file_map_close(&map);
+  return status;
+}
+
 sk_status sk_saved_pair_read(struct sk_saved_pair *pair, const char *const words[2]) {
   sk_status status = SK_OK;
   *pair = (struct sk_saved_pair){0};
@@ -152,7 +159,6 @@ sk_status sk_saved_pair_read(struct sk_saved_pair *pair, const char *const words
     pair->paths[i] = find_path(words[i]);
     if (!pair->paths[i]) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for the name of a file");
     status = read_document(pair->paths[i], &pair->documents[i]);
-    if (!status) status = check_document(pair->paths[i], pair->documents[i]);
   }
   return status;
 }

@@ -16,7 +16,7 @@
 #define FIRST_LINE "skiplane-case 1"
 #define LARGEST_TENSOR ((size_t)1 << 34) /* bytes */
 
-enum { LONGEST_LINE = 255 };
+enum { LONGEST_LINE = 255, MOST_BYTES = 1 << 16 };
 
 static const char *const call_names[SK_CONV_CALLS] = {"arrays", "tensors", "planar"};
 static const char *const way_names[SK_CONV_WAYS] = {"machine", "together", "apart"};
@@ -417,6 +417,18 @@ static sk_status read_lines(struct reader *r, const char *text, size_t length) {
   return SK_OK;
 }
 
+/* An array is beside its case, and a link out of there is not. */
+static sk_status check_beside(const char *text, const char *array) {
+  char *folder = NULL;
+  const char *slash = strrchr(text, '/');
+  if (asprintf(&folder, "%.*s", slash ? (int)(slash - text + 1) : 0, text) < 0) {
+    return sk_fail(SK_OUT_OF_MEMORY, "out of memory for a path");
+  }
+  const sk_status status = sk_file_check_inside(folder, array);
+  free(folder);
+  return status;
+}
+
 /* Read one of the arrays, which must have this shape. */
 static sk_status load_array(const struct reader *r, size_t file, size_t rank, const size_t shape[4], float **data) {
   struct sk_npy array = {0};
@@ -425,7 +437,8 @@ static sk_status load_array(const struct reader *r, size_t file, size_t rank, co
   if (asprintf(&path, "%.*s%s", slash ? (int)(slash - r->path + 1) : 0, r->path, r->files[file]) < 0) {
     return sk_fail(SK_OUT_OF_MEMORY, "out of memory for a path");
   }
-  sk_status status = sk_npy_read(&array, path);
+  sk_status status = check_beside(r->path, path);
+  if (!status) status = sk_npy_read(&array, path);
   if (!status && (array.rank != rank || memcmp(array.shape, shape, rank * sizeof *shape) != 0)) {
     status = sk_fail(SK_BAD_FORMAT, "%s: its shape is not that of %s in %s", sk_quote(path).text, file_keys[file],
                      sk_quote_short(r->path).text);
@@ -455,16 +468,28 @@ static sk_status load_arrays(const struct reader *r, struct sk_conv_case_file *f
   return status;
 }
 
+static sk_status read_text(struct reader *r, const char *text, size_t length) {
+  sk_status status = read_lines(r, text, length);
+  if (!status) status = check_complete(r);
+  return status ? status : check_meaning(r);
+}
+
+sk_status sk_conv_case_parse(struct sk_conv_case *c, const char *source, const char *text, size_t length, bool *given) {
+  *c = (struct sk_conv_case){0};
+  struct reader r = {.path = source, .c = c};
+  const sk_status status = read_text(&r, text, length);
+  *given = r.given;
+  return status;
+}
+
 sk_status sk_conv_case_read(struct sk_conv_case_file *file, const char *path) {
   *file = (struct sk_conv_case_file){0};
   struct reader r = {.path = path, .c = &file->content};
   struct sk_file_map map;
-  sk_status status = sk_file_map_open(&map, path);
+  sk_status status = sk_file_map_open_within(&map, path, MOST_BYTES);
   if (status) return status;
-  status = read_lines(&r, map.data, map.length);
+  status = read_text(&r, map.data, map.length);
   sk_file_map_close(&map);
-  if (!status) status = check_complete(&r);
-  if (!status) status = check_meaning(&r);
   if (!status && r.given) status = load_arrays(&r, file);
   return status;
 }

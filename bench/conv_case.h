@@ -81,4 +81,8 @@ struct sk_conv_case_file {
 sk_status sk_conv_case_read(struct sk_conv_case_file *file, const char *path);
 void sk_conv_case_free(struct sk_conv_case_file *file);
 
+/* The same from a file's text, but for the arrays that it may name: `given` tells whether it does. source: its name for
+ * messages. */
+sk_status sk_conv_case_parse(struct sk_conv_case *c, const char *source, const char *text, size_t length, bool *given);
+
 #endif

@@ -23,7 +23,8 @@ static sk_status plan_with(struct sk_conv_subject *subject, const struct sk_conv
                                    .algorithm = request->algorithm,
                                    .threads = request->threads,
                                    .relu = find_op(request->graph, SK_NODE_RELU) != NULL,
-                                   .flush_denormals = request->flush_denormals};
+                                   .flush_denormals = request->flush_denormals,
+                                   .max_bytes = request->max_bytes};
   sk_weight_tensor_read(conv->parameters[SK_PARAMETER_WEIGHT], weights);
   if (conv->bias) sk_weight_tensor_read(conv->parameters[SK_PARAMETER_BIAS], bias);
   if (batch_norm) {

@@ -10,6 +10,7 @@ struct sk_conv_request {
   sk_algorithm algorithm;
   int threads;
   bool flush_denormals;
+  size_t max_bytes;             /* as in sk_conv_options */
   const struct sk_graph *graph; /* weights bound */
 };
 

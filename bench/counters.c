@@ -23,7 +23,7 @@ const char *sk_counter_name(enum sk_counter counter) {
 /* kernel.perf_event_paranoid as text; "unknown" where there is none. */
 static void read_paranoia(char level[16]) {
   snprintf(level, 16, "unknown");
-  FILE *file = fopen("/proc/sys/kernel/perf_event_paranoid", "r");
+  FILE *file = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
   if (!file) return;
   char line[16];
   if (fgets(line, sizeof line, file)) {

@@ -7,6 +7,8 @@
 #include "resnet/file.h"
 #include "resnet/text.h"
 
+enum { MOST_BYTES = 64 << 20 };
+
 /* Copy the text with a NUL behind it. */
 static sk_status copy_text(struct sk_labels *labels, const char *source, const char *text, size_t length) {
   if (memchr(text, '\0', length)) {
@@ -65,7 +67,7 @@ sk_status sk_labels_parse(struct sk_labels *labels, const char *source, const ch
 sk_status sk_labels_read(struct sk_labels *labels, const char *path, size_t count) {
   *labels = (struct sk_labels){0};
   struct sk_file_map map;
-  sk_status status = sk_file_map_open(&map, path);
+  sk_status status = sk_file_map_open_within(&map, path, MOST_BYTES);
   if (status) return status;
   status = sk_labels_parse(labels, path, map.data, map.length, count);
   sk_file_map_close(&map);

@@ -31,7 +31,7 @@ static void read_cpu(struct sk_machine *machine) {
   char implementer[SK_MACHINE_TEXT] = "";
   char part[SK_MACHINE_TEXT] = "";
   snprintf(machine->cpu, sizeof machine->cpu, SK_UNKNOWN);
-  FILE *file = fopen("/proc/cpuinfo", "r");
+  FILE *file = fopen("/proc/cpuinfo", "re");
   if (!file) return;
   while (fgets(line, sizeof line, file)) {
     if (read_field(line, "model name", machine->cpu)) break;
@@ -58,7 +58,7 @@ static void read_system(struct sk_machine *machine) {
 /* Read the first line of a file; SK_UNKNOWN if there is none. */
 static void read_line(const char *path, char value[SK_MACHINE_TEXT]) {
   snprintf(value, SK_MACHINE_TEXT, SK_UNKNOWN);
-  FILE *file = fopen(path, "r");
+  FILE *file = fopen(path, "re");
   if (!file) return;
   char line[SK_MACHINE_TEXT];
   if (fgets(line, sizeof line, file)) {
@@ -72,7 +72,7 @@ static void read_line(const char *path, char value[SK_MACHINE_TEXT]) {
 static bool has_hypervisor_flag(void) {
   char line[8192];
   bool found = false;
-  FILE *file = fopen("/proc/cpuinfo", "r");
+  FILE *file = fopen("/proc/cpuinfo", "re");
   if (!file) return false;
   while (!found && fgets(line, sizeof line, file)) {
     if (strncmp(line, "flags", 5) == 0) {
@@ -110,7 +110,7 @@ static void read_clock_conditions(struct sk_machine *machine) {
 static bool read_cache_file(size_t index, const char *name, char *value, size_t room) {
   char path[128];
   snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%zu/%s", index, name);
-  FILE *file = fopen(path, "r");
+  FILE *file = fopen(path, "re");
   if (!file) return false;
   const bool has_line = fgets(value, (int)room, file) != NULL;
   fclose(file);

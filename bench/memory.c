@@ -2,10 +2,13 @@
 
 #include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+#include "dispatch/size.h"
 
 /* Not getrusage's, where there is a choice: that one remembers the program which called exec. */
 static size_t status_peak(void) {
-  FILE *const file = fopen("/proc/self/status", "r");
+  FILE *const file = fopen("/proc/self/status", "re");
   char line[256];
   size_t kibibytes = 0;
   while (file && kibibytes == 0 && fgets(line, sizeof line, file)) {
@@ -42,4 +45,11 @@ struct sk_memory sk_memory_read(const sk_net *net) {
     if (layer.weight_bytes > plain_bytes(&layer)) memory.winograd_bytes += layer.weight_bytes - plain_bytes(&layer);
   }
   return memory;
+}
+
+size_t sk_memory_most(const struct sk_options *options) {
+  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  size_t bytes = 0;
+  if (options->max_memory > 0) return options->max_memory;
+  return pages > 0 && page > 0 && sk_size_multiply((size_t)pages, (size_t)page, &bytes) ? bytes : 0;
 }

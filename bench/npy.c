@@ -16,6 +16,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "data is read and writ
 
 enum { PREFIX_BYTES = 10, HEADER_LIMIT = 512 };
 
+#define FILE_LIMIT ((size_t)16 << 30) /* bytes: it is copied to memory */
+
 static const char magic[] = "\x93NUMPY\x01"; /* the NUL is the minor version */
 
 /* Form the product of a shape and its bytes; false if it overflows. */
@@ -148,17 +150,26 @@ static bool is_other_kind(const char *header, size_t length) {
   return strstr(text, "'descr': '<f4'") == NULL || strstr(text, "'fortran_order': True") != NULL;
 }
 
-static sk_status read_header(struct sk_npy *array, const struct sk_file_map *map, const char *path, size_t *data_at) {
-  const unsigned char *bytes = map->data;
-  if (map->length < PREFIX_BYTES || memcmp(bytes, magic, 6) != 0) {
-    return sk_fail(SK_BAD_FORMAT, "%s: is no .npy file", sk_quote(path).text);
+/* The bytes of a file, and its name for messages. */
+struct source {
+  const char *name;
+  const unsigned char *bytes;
+  size_t length;
+};
+
+static sk_status read_header(struct sk_npy *array, const struct source *source, size_t *data_at) {
+  const unsigned char *bytes = source->bytes;
+  if (source->length < PREFIX_BYTES || memcmp(bytes, magic, 6) != 0) {
+    return sk_fail(SK_BAD_FORMAT, "%s: is no .npy file", sk_quote(source->name).text);
   }
   if (bytes[6] != 1 || bytes[7] != 0) {
-    return sk_fail(SK_UNSUPPORTED, "%s: .npy version %d.%d, expected 1.0", sk_quote(path).text, bytes[6], bytes[7]);
+    return sk_fail(SK_UNSUPPORTED, "%s: .npy version %d.%d, expected 1.0", sk_quote(source->name).text, bytes[6],
+                   bytes[7]);
   }
   const size_t length = (size_t)bytes[8] | (size_t)bytes[9] << 8;
-  if (length > map->length - PREFIX_BYTES) {
-    return sk_fail(SK_BAD_FORMAT, "%s: header of %zu bytes in a file of %zu", sk_quote(path).text, length, map->length);
+  if (length > source->length - PREFIX_BYTES) {
+    return sk_fail(SK_BAD_FORMAT, "%s: header of %zu bytes in a file of %zu", sk_quote(source->name).text, length,
+                   source->length);
   }
   const char *header = (const char *)bytes + PREFIX_BYTES;
   struct cursor cursor = {header, header + length};
@@ -166,34 +177,42 @@ static sk_status read_header(struct sk_npy *array, const struct sk_file_map *map
   if (read_dictionary(&cursor, array)) return SK_OK;
   return sk_fail(is_other_kind(header, length) ? SK_UNSUPPORTED : SK_BAD_FORMAT,
                  "%s: header \"%s\", expected descr '<f4', fortran_order False and a shape of rank <= 8",
-                 sk_quote(path).text, sk_quote_bytes(header, length).text);
+                 sk_quote(source->name).text, sk_quote_bytes(header, length).text);
 }
 
-static sk_status read_data(struct sk_npy *array, const struct sk_file_map *map, const char *path, size_t data_at) {
+static sk_status read_data(struct sk_npy *array, const struct source *source, size_t data_at) {
   size_t bytes;
+  const char *name = source->name;
   if (!count_elements(array->rank, array->shape, &array->elements, &bytes)) {
-    return sk_fail(SK_BAD_FORMAT, "%s: the product of the shape overflows", sk_quote(path).text);
+    return sk_fail(SK_BAD_FORMAT, "%s: the product of the shape overflows", sk_quote(name).text);
   }
-  if (bytes != map->length - data_at) {
-    return sk_fail(SK_BAD_FORMAT, "%s: %zu bytes of data, its shape takes %zu", sk_quote(path).text,
-                   map->length - data_at, bytes);
+  if (bytes != source->length - data_at) {
+    return sk_fail(SK_BAD_FORMAT, "%s: %zu bytes of data, its shape takes %zu", sk_quote(name).text,
+                   source->length - data_at, bytes);
   }
   array->data = malloc(sk_size_max(bytes, 1));
-  if (!array->data) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for %zu bytes", sk_quote(path).text, bytes);
-  memcpy(array->data, (const unsigned char *)map->data + data_at, bytes);
+  if (!array->data) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for %zu bytes", sk_quote(name).text, bytes);
+  memcpy(array->data, source->bytes + data_at, bytes);
   return SK_OK;
+}
+
+sk_status sk_npy_parse(struct sk_npy *array, const char *source, const void *data, size_t length) {
+  const struct source from = {source, data, length};
+  size_t data_at = 0;
+  *array = (struct sk_npy){0};
+  sk_status status = read_header(array, &from, &data_at);
+  if (!status) status = read_data(array, &from, data_at);
+  if (status) *array = (struct sk_npy){0};
+  return status;
 }
 
 sk_status sk_npy_read(struct sk_npy *array, const char *path) {
   *array = (struct sk_npy){0};
   struct sk_file_map map;
-  size_t data_at = 0;
-  sk_status status = sk_file_map_open(&map, path);
+  sk_status status = sk_file_map_open_within(&map, path, FILE_LIMIT);
   if (status) return status;
-  status = read_header(array, &map, path, &data_at);
-  if (!status) status = read_data(array, &map, path, data_at);
+  status = sk_npy_parse(array, path, map.data, map.length);
   sk_file_map_close(&map);
-  if (status) *array = (struct sk_npy){0};
   return status;
 }
 

@@ -20,6 +20,9 @@ sk_status sk_npy_write(const char *path, size_t rank, const size_t *shape, const
 /* Read an array. Errors: SK_IO_ERROR, SK_BAD_FORMAT (the data must end where the file does), SK_UNSUPPORTED (another
  * version, element type, byte order or Fortran order), SK_OUT_OF_MEMORY. */
 sk_status sk_npy_read(struct sk_npy *array, const char *path);
+
+/* The same from a file's bytes; source: its name for messages. */
+sk_status sk_npy_parse(struct sk_npy *array, const char *source, const void *data, size_t length);
 void sk_npy_free(struct sk_npy *array);
 
 #endif

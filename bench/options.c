@@ -170,14 +170,62 @@ static sk_status read_algorithm(const char *text, struct sk_options *options) {
                      "auto, direct, winograd2, winograd4, winograd6, gemm or reference");
 }
 
+/* Read "1073741824", "512MiB" or "2GiB", of at least a mebibyte: nothing runs in less. */
+static sk_status read_bytes(const char *text, size_t *bytes) {
+  static const struct {
+    const char *name;
+    unsigned shift;
+  } units[] = {{"", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
+  const size_t digits = strspn(text, "0123456789");
+  uint64_t number = 0;
+  for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+    if (strcmp(text + digits, units[i].name) != 0) continue;
+    if (!read_digits(text, text + digits, (uint64_t)PTRDIFF_MAX >> units[i].shift, &number)) break;
+    *bytes = (size_t)number << units[i].shift;
+    if (*bytes >= (size_t)1 << 20) return SK_OK;
+  }
+  return reject(text, "a size of 1 MiB or more: bytes, or such as 512MiB or 2GiB");
+}
+
 static sk_status read_text(const char *text, const char **value) {
   *value = text;
   return *text ? SK_OK : reject(text, "a name");
 }
 
+enum { LONGEST_FILTER = 512, MOST_COPIES = 10000 };
+
+/* How often a repetition ("+", "{250}", "{2,}", "{,7}") copies what stands before it, at most. */
+static uint64_t copies_of(const char *repetition) {
+  uint64_t copies = 2, number = 0;
+  const size_t length = *repetition == '{' ? strcspn(repetition, "}") : 0;
+  for (size_t i = 1; i < length && copies <= MOST_COPIES; i++) {
+    const bool is_digit = repetition[i] >= '0' && repetition[i] <= '9';
+    number = is_digit ? 10 * number + (uint64_t)(repetition[i] - '0') : 0;
+    if (number + 1 > copies) copies = number + 1; /* {2,} makes two, and one for all that follow */
+  }
+  return copies;
+}
+
+/* glibc's regcomp recurses for each bracket, until the stack ends, and copies what is repeated, until the memory does.
+ */
+static bool is_modest(const char *text) {
+  uint64_t copies = 1;
+  if (strlen(text) > LONGEST_FILTER) return false;
+  for (; *text; text++) {
+    if (*text == '{' || *text == '+') copies *= copies_of(text);
+    if (copies > MOST_COPIES) return false;
+  }
+  return true;
+}
+
 static sk_status read_filter(const char *text, const char **filter) {
   regex_t expression;
   char reason[128];
+  if (!is_modest(text)) {
+    return reject(text,
+                  "a regular expression of at most 512 bytes whose repetitions, such as {3} or +, multiply to "
+                  "10000 or less");
+  }
   const int error = regcomp(&expression, text, REG_EXTENDED | REG_NOSUB);
   *filter = text;
   if (!error) {
@@ -277,6 +325,10 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
     [SK_OPTION_THREADS] = {"threads", "N", "threads [as many as OpenMP gives]", 't', false},
     [SK_OPTION_ISA] = {"isa", "NAME", "auto, generic, avx2, avx512, neon [SKIPLANE_ISA, or the best there is]", 0,
                        false},
+    [SK_OPTION_MAX_MEMORY] = {"max-memory", "SIZE",
+                              "refuse a network or convolution whose weights and workspace\n"
+                              "take more: bytes, or such as 512MiB or 2GiB [the machine's memory]",
+                              0, false},
     [SK_OPTION_ALGO] = {"algo", "NAME",
                         "auto, direct, winograd2, winograd4, winograd6, gemm, reference [auto];\n"
                         "one that does not apply to a layer leaves that layer direct",
@@ -391,6 +443,7 @@ static sk_status store(struct sk_options *options, enum sk_option option, char *
     case SK_OPTION_BATCH: return read_size(text, MAXIMUM_BATCH, &options->batch);
     case SK_OPTION_THREADS: return read_threads(text, &options->threads);
     case SK_OPTION_ISA: return read_isa(text, &options->isa);
+    case SK_OPTION_MAX_MEMORY: return read_bytes(text, &options->max_memory);
     case SK_OPTION_ALGO: return read_algorithm(text, options);
     case SK_OPTION_SIZE: return read_sides(text, options);
     case SK_OPTION_INPUT_SHAPE: return read_input_shape(text, options->input_shape);
@@ -519,7 +572,7 @@ static void tell_missing_argument(const struct sk_options *options, int code) {
 
 static enum sk_parsed take_option(struct sk_options *options, enum sk_option option, char *text) {
   if (store(options, option, text) == SK_OK) {
-    options->given |= sk_option_bit(option);
+    options->given |= sk_option_bit((int)option);
     return SK_PARSED;
   }
   sk_tell(options, "--%s: %s", entries[option].name, sk_error_message());

@@ -20,6 +20,7 @@ enum sk_option {
   SK_OPTION_BATCH,
   SK_OPTION_THREADS,
   SK_OPTION_ISA,
+  SK_OPTION_MAX_MEMORY,
   SK_OPTION_ALGO,
   SK_OPTION_PLAN,
   SK_OPTION_SIZE,
@@ -97,6 +98,7 @@ struct sk_options {
   size_t batch; /* 1 by default */
   int threads;  /* 0: as many as OpenMP gives */
   sk_isa isa;
+  size_t max_memory;      /* bytes; 0: the machine's, see sk_memory_most */
   sk_algorithm algorithm; /* unless `reference` */
   bool reference;         /* --algo reference */
   size_t height, width, classes, runs, top;

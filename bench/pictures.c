@@ -10,6 +10,7 @@
 
 #include "dispatch/size.h"
 #include "dispatch/status.h"
+#include "resnet/file.h"
 #include "resnet/text.h"
 
 /* ---- The list ----------------------------------------------------------------------------------------------- */
@@ -24,7 +25,8 @@ static sk_status grow(struct sk_pictures *pictures) {
   return SK_OK;
 }
 
-/* Add folder/name, or name alone if folder is empty. */
+/* Add folder/name, or name alone if folder is empty. Whoever names a picture may name a link; of a folder somebody else
+ * may have filled it, and what is not in it was not asked for. */
 static sk_status add_file(struct sk_pictures *pictures, const char *folder, const char *name) {
   const size_t length = strlen(folder);
   const char *slash = length > 0 && folder[length - 1] != '/' ? "/" : "";
@@ -35,7 +37,7 @@ static sk_status add_file(struct sk_pictures *pictures, const char *folder, cons
     return sk_fail(SK_OUT_OF_MEMORY, "out of memory for the name of a picture");
   }
   pictures->files[pictures->count++] = path;
-  return SK_OK;
+  return length > 0 ? sk_file_check_inside(folder, path) : SK_OK;
 }
 
 static bool is_picture(const char *name) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/memory.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "reference/network.h"
@@ -82,7 +83,8 @@ static sk_status open_planned(struct sk_runner *runner, const struct sk_options 
                                  .taps = options->layers,
                                  .tap_count = options->layer_count,
                                  .plan = plan,
-                                 .flush_denormals = options->flush_denormals};
+                                 .flush_denormals = options->flush_denormals,
+                                 .max_bytes = sk_memory_most(options)};
   *runner = (struct sk_runner){.reference = options->reference};
   return runner->reference ? open_reference(runner, source, &wanted) : open_net(runner, source, &wanted);
 }

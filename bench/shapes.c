@@ -13,6 +13,7 @@
 
 enum {
   MAXIMUM_SHAPES = 4096, /* of one file: far more than anybody measures, few enough to compare each with each */
+  MOST_BYTES = 16 << 20,
   MAXIMUM_NAME = 100,
   MAXIMUM_NUMBER = 1000000000
 };
@@ -287,7 +288,7 @@ sk_status sk_shapes_parse(struct sk_shapes *shapes, const char *source, const ch
 
 sk_status sk_shapes_read(struct sk_shapes *shapes, const char *path) {
   struct sk_file_map map;
-  sk_status status = sk_file_map_open(&map, path);
+  sk_status status = sk_file_map_open_within(&map, path, MOST_BYTES);
   if (status) return status;
   status = sk_shapes_parse(shapes, path, map.data, map.length);
   sk_file_map_close(&map);

@@ -11,7 +11,9 @@
 #include "resnet/text.h"
 #include "revision.h" /* made by the Makefile */
 
-#define ENGINE (SK_ACCEPT(THREADS) | SK_ACCEPT(ISA) | SK_ACCEPT(SIZE) | SK_ACCEPT(INPUT_SHAPE) | SK_ACCEPT(RESNET_V1))
+#define ENGINE                                                                                             \
+  (SK_ACCEPT(THREADS) | SK_ACCEPT(ISA) | SK_ACCEPT(SIZE) | SK_ACCEPT(INPUT_SHAPE) | SK_ACCEPT(RESNET_V1) | \
+   SK_ACCEPT(MAX_MEMORY))
 #define ALGORITHM (SK_ACCEPT(ALGO) | SK_ACCEPT(PLAN))
 #define NETWORK (SK_ACCEPT(MODEL) | SK_ACCEPT(WEIGHTS))
 #define FLUSH SK_ACCEPT(FLUSH_DENORMALS)

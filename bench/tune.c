@@ -6,6 +6,7 @@
 
 #include "bench/clock.h"
 #include "bench/interrupt.h"
+#include "bench/memory.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "resnet/plan.h"
@@ -68,7 +69,8 @@ static sk_status create_net(const struct sk_tune *tune, sk_algorithm algorithm, 
                                  .batch = options->batch,
                                  .in_height = options->height,
                                  .in_width = options->width,
-                                 .plan = plan};
+                                 .plan = plan,
+                                 .max_bytes = sk_memory_most(options)};
   return sk_source_plan(net, tune->source, &wanted);
 }
 

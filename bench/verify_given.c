@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/memory.h"
 #include "bench/shapes.h"
 #include "bench/verify_bounds.h"
 #include "dispatch/conv.h"
@@ -230,7 +231,8 @@ static sk_status convolve(const struct sk_given *g, const struct sk_given_result
                                    .algorithm = r->algorithm,
                                    .threads = g->options->threads,
                                    .residual = g->residual.data != NULL,
-                                   .relu = g->options->relu};
+                                   .relu = g->options->relu,
+                                   .max_bytes = sk_memory_most(g->options)};
   sk_status status = sk_conv_create(&plan, &g->conv.shape, g->conv.weights, g->conv.bias, &options);
   if (status) return status;
   void *workspace = allocate(sk_conv_workspace_bytes(plan), 1);

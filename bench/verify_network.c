@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/memory.h"
 #include "bench/verify_statistics.h"
 #include "dispatch/status.h"
 #include "reference/network.h"
@@ -49,7 +50,8 @@ static sk_status open_networks(struct sk_network_check *c, const struct sk_optio
                                  .in_height = options->height,
                                  .in_width = options->width,
                                  .plan = plan,
-                                 .flush_denormals = options->flush_denormals};
+                                 .flush_denormals = options->flush_denormals,
+                                 .max_bytes = sk_memory_most(options)};
   if (!status) status = sk_source_plan(&c->net, source, &wanted);
   if (!status) status = sk_source_load(&c->graph, source, &wanted);
   sk_plan_close(plan);

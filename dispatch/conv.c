@@ -179,15 +179,21 @@ sk_status sk_conv_choose(const sk_conv_shape *shape, sk_algorithm wanted, sk_alg
   return status;
 }
 
-sk_status sk_conv_allocate_weights(sk_conv *plan, size_t a, size_t b, size_t c) {
+sk_status sk_conv_size_weights(sk_conv *plan, size_t a, size_t b, size_t c) {
   size_t count, bytes;
   if (!sk_size_multiply(a, b, &count) || !sk_size_multiply(count, c, &count) ||
       !sk_size_multiply(count, sizeof(float), &bytes) || bytes > PTRDIFF_MAX) {
     return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the packed weights overflows");
   }
+  plan->weight_floats = count;
+  return SK_OK;
+}
+
+static sk_status pack_weights(sk_conv *plan, const float *weights) {
+  const size_t bytes = plan->weight_floats * sizeof(float);
   plan->weights = sk_arena_take(plan->arena, bytes);
   if (!plan->weights) return sk_fail(SK_OUT_OF_MEMORY, "convolution: no memory for %zu bytes of weights", bytes);
-  plan->weight_floats = count;
+  plan->method->pack(plan, weights);
   return SK_OK;
 }
 
@@ -206,8 +212,45 @@ static sk_status check_flush(sk_algorithm algorithm) {
   return sk_fail(SK_UNSUPPORTED, "flush_denormals: does not reach the BLAS of algorithm gemm");
 }
 
-static sk_status fill_plan(sk_conv *plan, const sk_conv_shape *shape, const float *weights, const float *bias,
-                           const sk_conv_options *options) {
+/* ---- Sizes: a run on plain arrays has its tensors at the front of the workspace ---- */
+
+static struct sk_tensor input_tensor(const sk_conv *plan) {
+  const sk_conv_shape *s = &plan->shape;
+  return (struct sk_tensor){.layout = plan->in_layout,
+                            .channels = s->in_channels,
+                            .height = s->in_height,
+                            .width = s->in_width,
+                            .halo = sk_conv_halo(s)};
+}
+
+static struct sk_tensor output_tensor(const sk_conv *plan) {
+  return (struct sk_tensor){.layout = SK_LAYOUT_NCHW16C,
+                            .channels = plan->shape.out_channels,
+                            .height = plan->out_height,
+                            .width = plan->out_width};
+}
+
+/* sk_conv_output_size has checked that neither overflows. */
+static size_t tensor_bytes(const sk_conv *plan, const struct sk_tensor *t) {
+  return sk_size_round_up(plan->shape.batch * sk_tensor_image(t) * sizeof(float), SK_ALIGNMENT);
+}
+
+/* Tensors are halves of PTRDIFF_MAX at most (sk_tensor_bytes); what a method needs beside them may be anything. */
+static sk_status check_sizes(const sk_conv *plan, size_t most) {
+  size_t bytes = sk_conv_weight_bytes(plan), workspace = 0;
+  const struct sk_tensor x = input_tensor(plan), y = output_tensor(plan);
+  if (!sk_size_add(tensor_bytes(plan, &x) + tensor_bytes(plan, &y), plan->tensor_workspace_bytes, &workspace) ||
+      !sk_size_add(bytes, workspace, &bytes) || bytes > PTRDIFF_MAX) {
+    return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of weights and workspace overflows");
+  }
+  if (most == 0 || bytes <= most) return SK_OK;
+  return sk_fail(SK_OUT_OF_MEMORY,
+                 "convolution: takes %zu bytes, %zu of weights and %zu of workspace; expected at most %zu", bytes,
+                 bytes - workspace, workspace, most);
+}
+
+/* Choose all of a plan but its packed parameters. */
+static sk_status settle_plan(sk_conv *plan, const sk_conv_shape *shape, const sk_conv_options *options) {
   plan->shape = *shape;
   plan->residual = options->residual;
   plan->relu = options->relu;
@@ -217,8 +260,15 @@ static sk_status fill_plan(sk_conv *plan, const sk_conv_shape *shape, const floa
   if (!status && options->flush_denormals) status = check_flush(plan->method->algorithm);
   if (!status) status = sk_conv_output_size(shape, &plan->out_height, &plan->out_width);
   if (!status) status = sk_kernels_choose(options->isa, &plan->kernels);
+  if (!status) status = plan->method->measure(plan);
+  return status ? status : check_sizes(plan, options->max_bytes);
+}
+
+static sk_status fill_plan(sk_conv *plan, const sk_conv_shape *shape, const float *weights, const float *bias,
+                           const sk_conv_options *options) {
+  sk_status status = settle_plan(plan, shape, options);
   if (!status) status = pack_bias(plan, bias);
-  return status ? status : plan->method->prepare(plan, weights);
+  return status ? status : pack_weights(plan, weights);
 }
 
 /* Make a plan; `setting` has what does not depend on the convolution: layout, arena and caches. */
@@ -261,6 +311,15 @@ void sk_conv_set_clip(sk_conv *plan, struct sk_clip_bounds bounds) {
   plan->bounds = bounds;
 }
 
+sk_status sk_conv_measure(const sk_conv_shape *shape, const sk_conv_options *options, enum sk_layout in_layout,
+                          struct sk_conv_sizes *sizes) {
+  sk_conv plan = {.in_layout = in_layout, .caches = sk_cpu_caches()};
+  const sk_status status = settle_plan(&plan, shape, options);
+  *sizes = (struct sk_conv_sizes){0};
+  if (!status) *sizes = (struct sk_conv_sizes){sk_conv_weight_bytes(&plan), plan.tensor_workspace_bytes};
+  return status;
+}
+
 void sk_conv_destroy(sk_conv *plan) {
   if (!plan) return;
   if (!plan->arena) {
@@ -273,29 +332,6 @@ void sk_conv_destroy(sk_conv *plan) {
 void sk_conv_run_tensor(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
                         const struct sk_tensor *y, void *workspace) {
   plan->method->run(plan, batch, x, residual, y, workspace);
-}
-
-/* ---- Plain arrays: tensors at the front of the workspace ---- */
-
-static struct sk_tensor input_tensor(const sk_conv *plan) {
-  const sk_conv_shape *s = &plan->shape;
-  return (struct sk_tensor){.layout = plan->in_layout,
-                            .channels = s->in_channels,
-                            .height = s->in_height,
-                            .width = s->in_width,
-                            .halo = sk_conv_halo(s)};
-}
-
-static struct sk_tensor output_tensor(const sk_conv *plan) {
-  return (struct sk_tensor){.layout = SK_LAYOUT_NCHW16C,
-                            .channels = plan->shape.out_channels,
-                            .height = plan->out_height,
-                            .width = plan->out_width};
-}
-
-/* sk_conv_output_size has checked that neither overflows. */
-static size_t tensor_bytes(const sk_conv *plan, const struct sk_tensor *t) {
-  return sk_size_round_up(plan->shape.batch * sk_tensor_image(t) * sizeof(float), SK_ALIGNMENT);
 }
 
 sk_status sk_conv_create(sk_conv **plan, const sk_conv_shape *shape, const float *weights, const float *bias,

@@ -21,6 +21,15 @@ sk_status sk_conv_plan_for_caches(sk_conv **plan, const sk_conv_shape *shape, co
                                   const sk_conv_options *options, enum sk_layout in_layout,
                                   const struct sk_cpu_caches *caches);
 
+/* What sk_conv_plan would take, of which nothing is allocated. */
+struct sk_conv_sizes {
+  size_t weight_bytes, tensor_workspace_bytes; /* as sk_conv_weight_bytes and sk_conv_tensor_workspace_bytes tell */
+};
+
+/* Errors: those of sk_conv_plan. */
+sk_status sk_conv_measure(const sk_conv_shape *shape, const sk_conv_options *options, enum sk_layout in_layout,
+                          struct sk_conv_sizes *sizes);
+
 /* Whether a convolution can read planar input: one block of channels or less, one group. It then runs direct. */
 bool sk_conv_takes_planar(const sk_conv_shape *shape);
 

@@ -37,12 +37,15 @@ static void pack_square(const sk_conv *plan, const float *weights, float *packed
   }
 }
 
-static sk_status prepare(sk_conv *plan, const float *weights) {
+static sk_status measure(sk_conv *plan) {
+  const sk_conv_shape *s = &plan->shape;
+  return sk_conv_size_weights(plan, s->groups * sk_blocks(sk_conv_group_outputs(s)), SK_BLOCK, reduction(s));
+}
+
+static void pack(sk_conv *plan, const float *weights) {
   const sk_conv_shape *s = &plan->shape;
   const size_t outputs = sk_conv_group_outputs(s), inputs = sk_conv_group_inputs(s);
   const size_t group_floats = sk_blocks(outputs) * SK_BLOCK * reduction(s);
-  const sk_status status = sk_conv_allocate_weights(plan, s->groups * sk_blocks(outputs), SK_BLOCK, reduction(s));
-  if (status) return status;
   for (size_t g = 0; g < s->groups; g++) {
     for (size_t block = 0; block < sk_blocks(outputs); block++) {
       for (size_t c = 0; c < inputs; c += SK_BLOCK) {
@@ -50,7 +53,6 @@ static sk_status prepare(sk_conv *plan, const float *weights) {
       }
     }
   }
-  return SK_OK;
 }
 
 /* Channels of one part: as many blocks as have weights for half of L1, about as many in each; or all, where sums cannot
@@ -213,4 +215,4 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
   }
 }
 
-const struct sk_conv_method sk_conv_method_direct = {SK_ALGORITHM_DIRECT, applies, prepare, run, 0};
+const struct sk_conv_method sk_conv_method_direct = {SK_ALGORITHM_DIRECT, applies, measure, pack, run, 0};

@@ -18,7 +18,7 @@ static size_t reduction(const sk_conv_shape *s) { return sk_conv_group_inputs(s)
 
 static size_t pixels(const sk_conv *plan) { return plan->out_height * plan->out_width; }
 
-static sk_status prepare(sk_conv *plan, const float *weights) {
+static sk_status measure(sk_conv *plan) {
   const sk_conv_shape *s = &plan->shape;
   size_t matrix_floats;
   if (!sk_size_multiply(reduction(s) + sk_conv_group_outputs(s), pixels(plan), &matrix_floats) ||
@@ -27,9 +27,11 @@ static sk_status prepare(sk_conv *plan, const float *weights) {
                    sk_conv_group_outputs(s), reduction(s), pixels(plan));
   }
   plan->tensor_workspace_bytes = sk_size_round_up(matrix_floats * sizeof(float), SK_ALIGNMENT);
-  const sk_status status = sk_conv_allocate_weights(plan, s->out_channels, reduction(s), 1);
-  if (!status) memcpy(plan->weights, weights, plan->weight_floats * sizeof(float));
-  return status;
+  return sk_conv_size_weights(plan, s->out_channels, reduction(s), 1);
+}
+
+static void pack(sk_conv *plan, const float *weights) {
+  memcpy(plan->weights, weights, plan->weight_floats * sizeof(float));
 }
 
 /* Fill one row of the im2col matrix: what one channel shows one kernel tap at each output pixel. */
@@ -104,7 +106,7 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
   sk_tensor_clear_halo(y, batch, plan->threads);
 }
 
-const struct sk_conv_method sk_conv_method_gemm = {SK_ALGORITHM_GEMM, applies, prepare, run, 0};
+const struct sk_conv_method sk_conv_method_gemm = {SK_ALGORITHM_GEMM, applies, measure, pack, run, 0};
 #else
 typedef int sk_conv_gemm_is_not_built; /* a translation unit may not be empty */
 #endif

@@ -26,17 +26,22 @@ static enum sk_grouped_lanes choose_lanes(const sk_conv_shape *s) {
   return is_permuted ? SK_LANES_PERMUTED : SK_LANES_SCATTERED;
 }
 
-static sk_status prepare(sk_conv *plan, const float *weights) {
+static sk_status measure(sk_conv *plan) {
   const sk_conv_shape *s = &plan->shape;
-  const size_t inputs = sk_conv_group_inputs(s), blocks = sk_blocks(s->out_channels);
+  const size_t blocks = sk_blocks(s->out_channels);
   if ((s->in_height + 2 * sk_conv_halo(s)) * (s->in_width + 2 * sk_conv_halo(s)) >
       INT32_MAX / (s->in_channels + SK_BLOCK)) {
     return sk_fail(SK_UNSUPPORTED, "convolution: %zu groups over a plane of %zux%zu exceed 32-bit offsets", s->groups,
                    s->in_height, s->in_width);
   }
+  /* One offset for each of the weights' taps: theirs are the larger bytes, which are checked. */
   plan->tensor_workspace_bytes = blocks * offsets_per_block(s) * sizeof(int32_t);
-  const sk_status status = sk_conv_allocate_weights(plan, blocks * SK_BLOCK, inputs, taps(s));
-  if (status) return status;
+  return sk_conv_size_weights(plan, blocks * SK_BLOCK, sk_conv_group_inputs(s), taps(s));
+}
+
+static void pack(sk_conv *plan, const float *weights) {
+  const sk_conv_shape *s = &plan->shape;
+  const size_t inputs = sk_conv_group_inputs(s);
   for (size_t k = 0; k < s->out_channels; k++) {
     for (size_t j = 0; j < inputs; j++) {
       for (size_t t = 0; t < taps(s); t++) {
@@ -45,7 +50,6 @@ static sk_status prepare(sk_conv *plan, const float *weights) {
       }
     }
   }
-  return SK_OK;
 }
 
 /* Fill offset[block][j][lane], which depend on the tensor's plane. */
@@ -107,4 +111,4 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
   }
 }
 
-const struct sk_conv_method sk_conv_method_grouped = {SK_ALGORITHM_DIRECT, applies, prepare, run, 0};
+const struct sk_conv_method sk_conv_method_grouped = {SK_ALGORITHM_DIRECT, applies, measure, pack, run, 0};

@@ -15,8 +15,10 @@
 struct sk_conv_method {
   sk_algorithm algorithm;
   bool (*applies)(const sk_conv_shape *shape);
-  /* Pack weights[OIHW] into plan->weights and set plan->tensor_workspace_bytes. */
-  sk_status (*prepare)(sk_conv *plan, const float *weights);
+  /* Set plan->weight_floats and plan->tensor_workspace_bytes. Allocates nothing. */
+  sk_status (*measure)(sk_conv *plan);
+  /* Pack weights[OIHW] into plan->weights, which are zero. */
+  void (*pack)(sk_conv *plan, const float *weights);
   /* Compute y, and leave its halo zero. */
   void (*run)(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
               const struct sk_tensor *y, void *workspace);
@@ -51,8 +53,8 @@ struct sk_conv {
   bool tiles_apart;  /* Winograd: by one thread, a panel of outputs at a time */
 };
 
-/* Allocate plan->weights, zeroed: a * b * c floats. Errors: SK_INVALID_ARGUMENT (overflow), SK_OUT_OF_MEMORY. */
-sk_status sk_conv_allocate_weights(sk_conv *plan, size_t a, size_t b, size_t c);
+/* Set plan->weight_floats to a * b * c. Errors: SK_INVALID_ARGUMENT (their bytes overflow). */
+sk_status sk_conv_size_weights(sk_conv *plan, size_t a, size_t b, size_t c);
 
 /* The plain channels of one group. */
 static inline size_t sk_conv_group_inputs(const sk_conv_shape *shape) { return shape->in_channels / shape->groups; }

@@ -94,12 +94,10 @@ static void gather_filters(const sk_conv_shape *s, const float *weights, size_t 
   }
 }
 
-static sk_status pack_weights(sk_conv *plan, const float *weights) {
+static void pack(sk_conv *plan, const float *weights) {
   const sk_conv_shape *s = &plan->shape;
   const size_t m = outputs_per_side(plan), classes = class_count(plan), tile = plan->kernels->tile_blocks;
   const size_t blocks = sk_blocks(s->out_channels);
-  const sk_status status = sk_conv_allocate_weights(plan, classes, blocks * SK_BLOCK, s->in_channels);
-  if (status) return status;
   double g[8][3];
   sk_winograd_filter_matrix(m, stride(plan), g);
   for (size_t block = 0; block < blocks; block++) {
@@ -113,7 +111,6 @@ static sk_status pack_weights(sk_conv *plan, const float *weights) {
       for (size_t i = 0; i < classes; i++) memcpy(first + i * step + c * side * SK_BLOCK, u[i], sizeof u[i]);
     }
   }
-  return SK_OK;
 }
 
 static size_t tile_count(const sk_conv *plan, size_t batch) {
@@ -168,13 +165,28 @@ static size_t block_floats(const sk_conv *plan) {
   return point_count(plan) * (tiles_point(plan) + products_point(plan));
 }
 
-static sk_status prepare(sk_conv *plan, const float *weights) {
-  choose_blocks(plan);
-  if (!sk_size_multiply(block_floats(plan) * sizeof(float), plan->tiles_apart ? (size_t)plan->threads : 1,
-                        &plan->tensor_workspace_bytes)) {
-    return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the transformed tiles overflows");
+/* Whether a block of the fewest tiles that are chosen for one, those of a register tile and the odd pixel, has a size
+ * at all. Blocks of more are held to a budget. */
+static bool tiles_fit(const sk_conv *plan) {
+  const size_t out_blocks = sk_blocks(plan->shape.out_channels), tile = plan->kernels->tile_pixels + 1;
+  const size_t planes = sk_blocks(plan->shape.in_channels) + sk_size_max(out_blocks, plan->kernels->tile_blocks);
+  size_t bytes;
+  return sk_size_multiply(planes, point_count(plan) * SK_BLOCK * sizeof(float), &bytes) &&
+         sk_size_multiply(bytes, tile, &bytes) && bytes <= PTRDIFF_MAX;
+}
+
+static sk_status measure(sk_conv *plan) {
+  const sk_conv_shape *s = &plan->shape;
+  const sk_status status =
+      sk_conv_size_weights(plan, class_count(plan), sk_blocks(s->out_channels) * SK_BLOCK, s->in_channels);
+  if (status) return status;
+  bool fits = tiles_fit(plan);
+  if (fits) {
+    choose_blocks(plan);
+    fits = sk_size_multiply(block_floats(plan) * sizeof(float), plan->tiles_apart ? (size_t)plan->threads : 1,
+                            &plan->tensor_workspace_bytes);
   }
-  return pack_weights(plan, weights);
+  return fits ? SK_OK : sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the transformed tiles overflows");
 }
 
 /* One block of one run: its tensors, its tiles, and where they are transformed. */
@@ -356,10 +368,10 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
   }
 }
 
-const struct sk_conv_method sk_conv_method_winograd2 = {SK_ALGORITHM_WINOGRAD2, applies, prepare, run, 2};
-const struct sk_conv_method sk_conv_method_winograd4 = {SK_ALGORITHM_WINOGRAD4, applies, prepare, run, 4};
-const struct sk_conv_method sk_conv_method_winograd6 = {SK_ALGORITHM_WINOGRAD6, applies, prepare, run, 6};
-const struct sk_conv_method sk_conv_method_winograd2_stride2 = {SK_ALGORITHM_WINOGRAD2, applies_with_stride_2, prepare,
-                                                                run, 2};
-const struct sk_conv_method sk_conv_method_winograd4_stride2 = {SK_ALGORITHM_WINOGRAD4, applies_with_stride_2, prepare,
-                                                                run, 4};
+const struct sk_conv_method sk_conv_method_winograd2 = {SK_ALGORITHM_WINOGRAD2, applies, measure, pack, run, 2};
+const struct sk_conv_method sk_conv_method_winograd4 = {SK_ALGORITHM_WINOGRAD4, applies, measure, pack, run, 4};
+const struct sk_conv_method sk_conv_method_winograd6 = {SK_ALGORITHM_WINOGRAD6, applies, measure, pack, run, 6};
+const struct sk_conv_method sk_conv_method_winograd2_stride2 = {
+    SK_ALGORITHM_WINOGRAD2, applies_with_stride_2, measure, pack, run, 2};
+const struct sk_conv_method sk_conv_method_winograd4_stride2 = {
+    SK_ALGORITHM_WINOGRAD4, applies_with_stride_2, measure, pack, run, 4};

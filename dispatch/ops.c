@@ -226,15 +226,21 @@ size_t sk_dense_weight_bytes(const struct sk_dense *dense) {
   return dense_panels(dense) * SK_DENSE_PANEL * (dense->inputs + 1) * sizeof(float);
 }
 
+sk_status sk_dense_check(size_t inputs, size_t outputs) {
+  size_t size = 0;
+  if (inputs > 0 && outputs > 0 && outputs <= PTRDIFF_MAX / 4096 && inputs <= PTRDIFF_MAX / 4096 &&
+      sk_size_multiply(inputs + 1, outputs + SK_DENSE_PANEL, &size) && size <= PTRDIFF_MAX / sizeof(float)) {
+    return SK_OK;
+  }
+  return sk_fail(SK_INVALID_ARGUMENT, "dense: %zu inputs and %zu outputs, expected at least 1 each and a size in range",
+                 inputs, outputs);
+}
+
 sk_status sk_dense_create(struct sk_dense *dense, size_t inputs, size_t outputs, const float *weights,
                           const float *bias, struct sk_arena *arena) {
   *dense = (struct sk_dense){.inputs = inputs, .outputs = outputs, .arena = arena};
-  size_t size = 0;
-  if (inputs == 0 || outputs == 0 || outputs > PTRDIFF_MAX / 4096 || inputs > PTRDIFF_MAX / 4096 ||
-      !sk_size_multiply(inputs + 1, outputs + SK_DENSE_PANEL, &size) || size > PTRDIFF_MAX / sizeof(float)) {
-    return sk_fail(SK_INVALID_ARGUMENT,
-                   "dense: %zu inputs and %zu outputs, expected at least 1 each and a size in range", inputs, outputs);
-  }
+  const sk_status status = sk_dense_check(inputs, outputs);
+  if (status) return status;
   const size_t bytes = sk_dense_weight_bytes(dense);
   dense->weights = sk_arena_take(arena, bytes);
   if (!dense->weights) return sk_fail(SK_OUT_OF_MEMORY, "dense: no memory for %zu bytes of weights", bytes);

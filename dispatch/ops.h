@@ -81,6 +81,9 @@ sk_status sk_dense_create(struct sk_dense *dense, size_t inputs, size_t outputs,
 void sk_dense_destroy(struct sk_dense *dense);
 size_t sk_dense_weight_bytes(const struct sk_dense *dense);
 
+/* Whether there can be a dense layer of these sizes. Errors: SK_INVALID_ARGUMENT (none, or its weights overflow). */
+sk_status sk_dense_check(size_t inputs, size_t outputs);
+
 /* y[n] = dense(x[n]). x, y: height and width 1. */
 void sk_op_dense(struct sk_engine engine, const struct sk_dense *dense, size_t batch, const struct sk_tensor *x,
                  const struct sk_tensor *y);

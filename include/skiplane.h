@@ -177,7 +177,9 @@ typedef struct sk_conv_options {
    * The threads of a run do so while they compute and no longer; the caller's own mode is as before when it returns.
    * SK_UNSUPPORTED with gemm, and on a CPU that is neither x86-64 nor AArch64. */
   bool flush_denormals;
-  uint64_t reserved[4]; /* zero */
+
+  size_t max_bytes;     /* refuse a plan whose weights and workspace would take more, before they do; 0: no limit */
+  uint64_t reserved[3]; /* zero */
 } sk_conv_options;
 
 /* A plan: the kernels, the algorithm and the packed weights of one convolution. */
@@ -191,7 +193,7 @@ typedef struct sk_conv sk_conv;
  * weights: [out_channels][in_channels/groups][kernel_height][kernel_width], copied; bias: [out_channels] or NULL;
  * options: NULL for the defaults (all zero). Free with sk_conv_destroy.
  * Errors: SK_INVALID_ARGUMENT (shape), SK_UNSUPPORTED (an algorithm that does not apply to the shape, or an ISA
- * this machine lacks), SK_OUT_OF_MEMORY.
+ * this machine lacks), SK_OUT_OF_MEMORY (there is none, or options->max_bytes are not enough: tells how many are).
  * Accuracy: each algorithm has a proven bound (docs/numerics.md).
  * Threads: any. */
 SK_API sk_status sk_conv_create(sk_conv **plan, const sk_conv_shape *shape, const float *weights, const float *bias,
@@ -388,7 +390,12 @@ typedef struct sk_net_options {
   const sk_plan *plan;  /* the algorithm of every convolution, in place of `algorithm`, which is AUTO then; NULL: none.
                            Only read while the net is made. Batch, threads and ISA need not be those of the plan. */
   bool flush_denormals; /* as in sk_conv_options, of every layer */
-  uint64_t reserved[8]; /* zero */
+
+  /* Refuse a network whose packed weights and workspace (sk_net_info) would take more together, before they do; 0: no
+   * limit. Beside them come the names and shapes, and the plain weights of one layer at a time while the net is made.
+   */
+  size_t max_bytes;
+  uint64_t reserved[7]; /* zero */
 } sk_net_options;
 
 /* A network: its kernels, packed weights and the plan of its memory. */
@@ -398,7 +405,7 @@ typedef struct sk_net sk_net;
  * options: NULL for the defaults (all zero). Free with sk_net_destroy; weights and plan may be closed before.
  * Errors: SK_INVALID_ARGUMENT (unknown model, tap or size), SK_BAD_FORMAT (missing, unknown or misshapen tensors; a
  * plan of another model, input or layers, or with an algorithm that does not apply), SK_UNSUPPORTED,
- * SK_OUT_OF_MEMORY.
+ * SK_OUT_OF_MEMORY (there is none, or options->max_bytes are not enough: tells how many are).
  * Threads: any. The weights of a file leave the memory as they are packed and come back from the file when needed. */
 SK_API sk_status sk_net_create(sk_net **net, const char *model, const sk_weights *weights,
                                const sk_net_options *options);

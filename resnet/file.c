@@ -30,7 +30,7 @@ static const char *describe_kind(mode_t mode) {
   return "something else";
 }
 
-sk_status sk_file_map_descriptor(struct sk_file_map *map, const char *path, int descriptor) {
+static sk_status map_descriptor(struct sk_file_map *map, const char *path, int descriptor, size_t most) {
   struct stat status;
   *map = (struct sk_file_map){NULL, 0};
   if (fstat(descriptor, &status) != 0) return fail_system(path, "inspect", errno);
@@ -42,19 +42,30 @@ sk_status sk_file_map_descriptor(struct sk_file_map *map, const char *path, int 
     *map = (struct sk_file_map){"", 0};
     return SK_OK;
   }
-  if ((uintmax_t)status.st_size > SIZE_MAX) return fail_system(path, "map", EFBIG);
+  if ((uintmax_t)status.st_size > most) {
+    return sk_fail(SK_BAD_FORMAT, "%s: %ju bytes, expected at most %zu", sk_quote(path).text, (uintmax_t)status.st_size,
+                   most);
+  }
   void *data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   if (data == MAP_FAILED) return fail_system(path, "map", errno);
   *map = (struct sk_file_map){data, (size_t)status.st_size};
   return SK_OK;
 }
 
+sk_status sk_file_map_descriptor(struct sk_file_map *map, const char *path, int descriptor) {
+  return map_descriptor(map, path, descriptor, SIZE_MAX);
+}
+
 sk_status sk_file_map_open(struct sk_file_map *map, const char *path) {
+  return sk_file_map_open_within(map, path, SIZE_MAX);
+}
+
+sk_status sk_file_map_open_within(struct sk_file_map *map, const char *path, size_t most) {
   *map = (struct sk_file_map){NULL, 0};
   /* O_NONBLOCK: opening a pipe without a writer would wait for one before we could refuse it. */
-  const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (descriptor < 0) return fail_system(path, "open", errno);
-  const sk_status status = sk_file_map_descriptor(map, path, descriptor);
+  const sk_status status = map_descriptor(map, path, descriptor, most);
   close(descriptor);
   return status;
 }
@@ -62,6 +73,22 @@ sk_status sk_file_map_open(struct sk_file_map *map, const char *path) {
 void sk_file_map_close(struct sk_file_map *map) {
   if (map->length > 0) munmap((void *)map->data, map->length);
   *map = (struct sk_file_map){NULL, 0};
+}
+
+/* A resolved path of a folder, "/" among them, is the front of all that is inside. */
+static bool is_inside(const char *folder, const char *path) {
+  const size_t length = strlen(folder);
+  if (strncmp(folder, path, length) != 0) return false;
+  return (length > 0 && folder[length - 1] == '/') || path[length] == '/';
+}
+
+sk_status sk_file_check_inside(const char *folder, const char *path) {
+  char outer[PATH_MAX], inner[PATH_MAX];
+  if (!realpath(*folder ? folder : ".", outer)) return fail_system(folder, "open", errno);
+  if (!realpath(path, inner)) return fail_system(path, "open", errno);
+  if (is_inside(outer, inner)) return SK_OK;
+  return sk_fail(SK_IO_ERROR, "%s: leads out of its folder, to %s; expected a file inside", sk_quote(path).text,
+                 sk_quote(inner).text);
 }
 
 /* ---- Writing ----------------------------------------------------------------------------------------------- */
@@ -74,7 +101,7 @@ static bool names_descriptor(const char *path) {
 
 /* Open /dev/stdout as a duplicate of the descriptor: opening it anew would start over at offset 0. */
 static int open_direct(const char *path) {
-  if (strcmp(path, "/dev/stdout") != 0) return open(path, O_WRONLY | O_CLOEXEC);
+  if (strcmp(path, "/dev/stdout") != 0) return open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
   fflush(stdout);
   return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
 }

@@ -18,7 +18,15 @@ sk_status sk_file_map_open(struct sk_file_map *map, const char *path);
 
 /* Map a file that is open already, and stays so. path: its name, for messages. Errors: likewise. */
 sk_status sk_file_map_descriptor(struct sk_file_map *map, const char *path, int descriptor);
+
+/* The same for a file of at most so many bytes. Errors: SK_BAD_FORMAT (more), too. */
+sk_status sk_file_map_open_within(struct sk_file_map *map, const char *path, size_t most);
 void sk_file_map_close(struct sk_file_map *map);
+
+/* See that a path ends inside of a folder (empty: the current one) when all symbolic links are followed: for names that
+ * came from the folder or from a file in it, rather than from the user. Errors: SK_IO_ERROR (it leads elsewhere, or
+ * nowhere). */
+sk_status sk_file_check_inside(const char *folder, const char *path);
 
 /* A file being written. Under its final name there is either what was there before or the whole new file:
  * it is written under a temporary name in the same folder and renamed by the commit.

@@ -202,11 +202,20 @@ static sk_status check_elements(const struct sk_node *node) {
   return SK_OK;
 }
 
-/* A dense layer's weights are the one parameter whose size no shape has checked yet. */
+/* Weights are the one parameter whose size no shape has checked yet: that of a convolution's input and output says
+ * nothing of their product. */
 static sk_status check_parameters(const struct sk_graph *graph, const struct sk_node *node) {
   size_t elements = 0;
-  if (node->op != SK_NODE_DENSE) return SK_OK;
-  if (sk_size_multiply(graph->nodes[node->inputs[0]].channels, node->channels, &elements)) return SK_OK;
+  bool fits = true;
+  if (node->op == SK_NODE_DENSE) {
+    fits = sk_size_multiply(graph->nodes[node->inputs[0]].channels, node->channels, &elements);
+  } else if (node->op == SK_NODE_CONV) {
+    const sk_conv_shape *const s = &node->conv;
+    fits = sk_size_multiply(s->in_channels / s->groups, s->out_channels, &elements) &&
+           sk_size_multiply(elements, s->kernel_height, &elements) &&
+           sk_size_multiply(elements, s->kernel_width, &elements);
+  }
+  if (fits && elements <= PTRDIFF_MAX / sizeof(float)) return SK_OK;
   return sk_fail(SK_INVALID_ARGUMENT, "layer \"%s\": weights for %zu outputs overflow", node->name, node->channels);
 }
 

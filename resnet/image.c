@@ -48,7 +48,7 @@ sk_status sk_image_open(sk_image *image, const char *path) {
   if (!image || !path) return sk_fail(SK_INVALID_ARGUMENT, "sk_image_open: NULL argument");
   *image = (sk_image){0};
   struct sk_file_map map;
-  sk_status status = sk_file_map_open(&map, path);
+  sk_status status = sk_file_map_open_within(&map, path, SK_IMAGE_MAX_BYTES);
   if (status) return status;
   const struct sk_image_file file = {path, map.data, map.length, SK_IMAGE_MAX_PIXELS};
   status = sk_image_decode(image, &file);

@@ -5,6 +5,7 @@
 #include "skiplane.h"
 
 #define SK_IMAGE_MAX_PIXELS ((size_t)64 << 20)
+#define SK_IMAGE_MAX_BYTES ((size_t)1 << 30) /* of a file: twice what 64 Mi pixels of 16 bits in four channels take */
 
 /* An encoded image in memory. */
 struct sk_image_file {

@@ -141,6 +141,16 @@ static sk_status read_weights(const sk_net *net, size_t node, float **weights, f
   return SK_OK;
 }
 
+static sk_conv_options conv_options(const sk_net *net, size_t i) {
+  const struct sk_step *const step = &net->schedule.steps[i];
+  return (sk_conv_options){.isa = net->engine.kernels->isa,
+                           .algorithm = net->layers[i].algorithm,
+                           .threads = net->engine.threads,
+                           .residual = step->residual != SK_NO_NODE,
+                           .relu = step->relu,
+                           .flush_denormals = net->engine.flush_denormals};
+}
+
 static sk_status plan_conv(sk_net *net, size_t i, float *weights, float *bias) {
   const struct sk_step *const step = &net->schedule.steps[i];
   struct layer *const layer = &net->layers[i];
@@ -150,12 +160,7 @@ static sk_status plan_conv(sk_net *net, size_t i, float *weights, float *bias) {
         sk_node_parameter_elements(&net->graph, step->node, SK_PARAMETER_WEIGHT) / shape.out_channels;
     sk_fold_batch_norm(&net->graph.nodes[step->batch_norm], per_output, weights, bias);
   }
-  const sk_conv_options options = {.isa = net->engine.kernels->isa,
-                                   .algorithm = layer->algorithm,
-                                   .threads = net->engine.threads,
-                                   .residual = step->residual != SK_NO_NODE,
-                                   .relu = step->relu,
-                                   .flush_denormals = net->engine.flush_denormals};
+  const sk_conv_options options = conv_options(net, i);
   const sk_status status = sk_conv_plan(&layer->conv, &shape, weights, bias, &options,
                                         net->memory.values[step->input].tensor.layout, &net->arena);
   if (status) return status;
@@ -187,11 +192,16 @@ static sk_status plan_weights(sk_net *net, size_t i) {
   return status;
 }
 
+/* Bytes of a batch norm's scale and shift. */
+static size_t batch_norm_bytes(const struct sk_node *node) {
+  return 2 * sk_size_round_up(node->channels, SK_BLOCK) * sizeof(float);
+}
+
 static sk_status plan_batch_norm(sk_net *net, size_t i) {
   const struct sk_node *const node = &net->graph.nodes[net->schedule.steps[i].node];
   struct layer *const layer = &net->layers[i];
   const size_t lanes = sk_size_round_up(node->channels, SK_BLOCK);
-  const size_t bytes = 2 * lanes * sizeof(float);
+  const size_t bytes = batch_norm_bytes(node);
   layer->scale = sk_alloc(bytes);
   if (!layer->scale) return sk_fail(SK_OUT_OF_MEMORY, "layer \"%s\": out of memory for %zu bytes", node->name, bytes);
   layer->shift = layer->scale + lanes;
@@ -224,6 +234,47 @@ static sk_status plan_layers(sk_net *net) {
   return sk_fail(SK_INVALID_ARGUMENT, "batch: %zu, the size of the workspace overflows", net->batch);
 }
 
+/* ---- Planning: a limit on memory ------------------------------------------------------------------------------ */
+
+/* What layer `i` will take: packed weights, and workspace while it runs. */
+static sk_status measure_layer(const sk_net *net, size_t i, struct sk_conv_sizes *sizes) {
+  const struct sk_step *const step = &net->schedule.steps[i];
+  const struct sk_node *const node = &net->graph.nodes[step->node];
+  *sizes = (struct sk_conv_sizes){0};
+  if (step->op == SK_NODE_CONV) {
+    const sk_conv_shape shape = batched(net, step, sk_segments_of(&net->segments, i)->images);
+    const sk_conv_options options = conv_options(net, i);
+    return sk_conv_measure(&shape, &options, net->memory.values[step->input].tensor.layout, sizes);
+  }
+  if (step->op == SK_NODE_BATCH_NORM) sizes->weight_bytes = batch_norm_bytes(node);
+  if (step->op == SK_NODE_DENSE) {
+    const struct sk_dense dense = {.inputs = net->graph.nodes[step->input].channels, .outputs = node->channels};
+    const sk_status status = sk_dense_check(dense.inputs, dense.outputs);
+    if (status) return status;
+    sizes->weight_bytes = sk_dense_weight_bytes(&dense);
+  }
+  return SK_OK;
+}
+
+/* Refuse what would take more than `most` bytes before any weights are packed. */
+static sk_status check_memory(const sk_net *net, size_t most) {
+  size_t weights = 0, workspace = 0, bytes = 0;
+  bool fits = true;
+  for (size_t i = 0; i < net->schedule.count; i++) {
+    struct sk_conv_sizes sizes;
+    const sk_status status = measure_layer(net, i, &sizes);
+    if (status) return status;
+    fits = fits && sk_size_add(weights, sizes.weight_bytes, &weights);
+    workspace = sk_size_max(workspace, sizes.tensor_workspace_bytes);
+  }
+  fits = fits && sk_size_add(workspace, net->memory.bytes, &workspace) && sk_size_add(weights, workspace, &bytes);
+  if (fits && bytes <= most) return SK_OK;
+  if (!fits) return sk_fail(SK_INVALID_ARGUMENT, "batch: %zu, the size of the network overflows", net->batch);
+  return sk_fail(SK_OUT_OF_MEMORY,
+                 "memory: the network takes %zu bytes, %zu of weights and %zu of workspace; expected at most %zu",
+                 bytes, weights, workspace, most);
+}
+
 /* ---- Planning: the whole ------------------------------------------------------------------------------------ */
 
 static sk_status make_schedule(sk_net *net, const char *model, const sk_net_options *options) {
@@ -245,6 +296,7 @@ static sk_status plan_net(sk_net *net, const char *model, const sk_net_options *
     status = sk_memory_plan_make(&net->memory, &net->graph, &net->schedule, &net->segments, net->tapped, net->batch,
                                  input_is_planar(net));
   }
+  if (!status && options->max_bytes > 0) status = check_memory(net, options->max_bytes);
   return status ? status : plan_layers(net);
 }
 

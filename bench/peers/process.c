@@ -142,7 +142,7 @@ static sk_status read_timeout(double *timeout) {
 /* Read the last line that the process wrote to its log; empty if there is none. */
 static struct sk_quoted last_words(const char *log) {
   char text[1024];
-  FILE *file = fopen(log, "rb");
+  FILE *file = fopen(log, "rbe");
   if (!file) return sk_quote("");
   if (fseek(file, -(long)sizeof text, SEEK_END) != 0) rewind(file);
   size_t length = fread(text, 1, sizeof text, file);
