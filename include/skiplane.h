@@ -416,7 +416,9 @@ SK_API void sk_net_destroy(sk_net *net);
 typedef struct sk_net_info {
   sk_isa isa;
   int threads;
-  size_t batch, in_channels, in_height, in_width, classes, layers;
+  size_t batch, in_channels, in_height, in_width;
+  size_t classes; /* all elements of an image's output, if a file's network ends in planes */
+  size_t layers;
   uint64_t macs;                                          /* of one image */
   size_t workspace_bytes, weight_bytes, activation_bytes; /* activation_bytes: without any reuse, to compare */
   bool flush_denormals;
@@ -477,6 +479,7 @@ typedef struct sk_model sk_model;
 typedef struct sk_onnx_options {
   size_t input_shape[4]; /* batch, channels, height, width; 0: as the file has it, 1 for a batch that it leaves open */
   size_t max_bytes;      /* of the file, and of what is made of its constants; 0: 2 GiB */
+  uint64_t reserved[8];  /* zero */
 } sk_onnx_options;
 
 /* Read an ONNX file: operator sets 7 to 21, the operators of residual networks (docs/onnx.md lists them), one input,
@@ -484,18 +487,20 @@ typedef struct sk_onnx_options {
  * options: NULL for the defaults (all zero).
  * Errors: SK_IO_ERROR, SK_BAD_FORMAT and SK_UNSUPPORTED (names the file, the node and what is wrong; for an operator
  * those that are supported), SK_INVALID_ARGUMENT (an input's size that is left open, or not the file's),
- * SK_OUT_OF_MEMORY; SK_UNSUPPORTED in a build without protobuf-c. */
+ * SK_OUT_OF_MEMORY; SK_UNSUPPORTED in a build without protobuf-c. Threads: any. */
 SK_API sk_status sk_model_open_onnx(sk_model **model, const char *path, const sk_onnx_options *options);
+
+/* Free a model; NULL is none. Networks made of it stay. Threads: last. */
 SK_API void sk_model_close(sk_model *model);
 
 /* Describe a model; the texts are the model's. Its name is the file's, without folders; the mean, the deviation and the
- * size of images before their crop are ImageNet's customs, for no file tells them. */
+ * size of images before their crop are ImageNet's customs, for no file tells them. Threads: any. */
 SK_API void sk_model_describe(const sk_model *model, sk_model_info *info);
 
 /* Plan a network of a model, which may be closed afterwards. Of the options, version and softmax are not looked at;
  * in_height, in_width and classes are 0 or the model's own. Layers are called by their ONNX nodes, and taps by those or
  * by the nodes' outputs.
- * Errors: as sk_net_create. */
+ * Errors: as sk_net_create. Threads: any. */
 SK_API sk_status sk_net_create_from_model(sk_net **net, const sk_model *model, const sk_net_options *options);
 
 /* ---- Images ------------------------------------------------------------------------------------------------ */

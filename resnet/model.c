@@ -2,10 +2,11 @@
 
 #include "resnet/model.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
+#include "dispatch/memory.h"
+#include "dispatch/options.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "resnet/file.h"
@@ -31,10 +32,11 @@ struct sk_model {
 static sk_status allocate(sk_model **model, const char *path) {
   const char *const slash = strrchr(path, '/');
   const size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
-  *model = calloc(1, sizeof **model);
+  *model = sk_calloc(1, sizeof **model);
   if (*model) {
-    (*model)->path = strdup(path);
-    (*model)->folder = strndup(path, folder);
+    (*model)->path = sk_strdup(path);
+    (*model)->folder = sk_strdup(path);
+    if ((*model)->folder) (*model)->folder[folder] = '\0';
   }
   if (!*model || !(*model)->path || !(*model)->folder) {
     sk_model_close(*model);
@@ -75,7 +77,8 @@ sk_status sk_model_parse_onnx(sk_model **model, const char *path, const void *da
                               const sk_onnx_options *options) {
   sk_onnx_options chosen = options ? *options : (sk_onnx_options){0};
   if (chosen.max_bytes == 0) chosen.max_bytes = SK_ONNX_DEFAULT_BYTES;
-  sk_status status = allocate(model, path);
+  sk_status status = sk_check_reserved("sk_onnx_options", chosen.reserved, sizeof chosen.reserved);
+  if (!status) status = allocate(model, path);
   if (status) return status;
   if (length > chosen.max_bytes) {
     status =
@@ -103,9 +106,9 @@ void sk_model_close(sk_model *model) {
   if (!model) return;
   sk_graph_destroy(&model->graph);
   release(model);
-  free(model->path);
-  free(model->folder);
-  free(model);
+  sk_free(model->path);
+  sk_free(model->folder);
+  sk_free(model);
 }
 
 /* ---- Describing --------------------------------------------------------------------------------------------- */

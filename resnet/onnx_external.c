@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dispatch/memory.h"
 #include "dispatch/status.h"
 #include "resnet/text.h"
 
@@ -79,7 +80,7 @@ static sk_status check_location(const char *what, const char *location) {
 static sk_status reserve_one(struct sk_onnx_files *files) {
   if (files->count < files->capacity) return SK_OK;
   const size_t capacity = 2 * files->capacity + 4;
-  struct sk_onnx_mapped *const items = realloc(files->items, capacity * sizeof *items);
+  struct sk_onnx_mapped *const items = sk_realloc(files->items, files->count * sizeof *items, capacity * sizeof *items);
   if (!items) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for %zu files of external data", capacity);
   files->items = items;
   files->capacity = capacity;
@@ -88,11 +89,11 @@ static sk_status reserve_one(struct sk_onnx_files *files) {
 
 static sk_status open_and_map(const struct sk_onnx_files *files, const char *what, const char *location,
                               struct sk_file_map *map) {
-  char *const parts = strdup(location);
+  char *const parts = sk_strdup(location);
   if (!parts) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for a location", what);
   const int descriptor = open_below(files->folder, parts);
   const int error = errno;
-  free(parts);
+  sk_free(parts);
   if (descriptor < 0) return fail_system(what, location, error);
   const sk_status status = sk_file_map_descriptor(map, location, descriptor);
   close(descriptor);
@@ -104,7 +105,7 @@ static sk_status add(struct sk_onnx_files *files, const char *what, const char *
   sk_status status = reserve_one(files);
   if (!status) status = open_and_map(files, what, location, &file.map);
   if (status) return status;
-  file.location = strdup(location);
+  file.location = sk_strdup(location);
   if (!file.location) {
     sk_file_map_close(&file.map);
     return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for a location", what);
@@ -129,9 +130,9 @@ sk_status sk_onnx_files_map(struct sk_onnx_files *files, const char *what, const
 
 void sk_onnx_files_close(struct sk_onnx_files *files) {
   for (size_t i = 0; i < files->count; i++) {
-    free(files->items[i].location);
+    sk_free(files->items[i].location);
     sk_file_map_close(&files->items[i].map);
   }
-  free(files->items);
+  sk_free(files->items);
   *files = (struct sk_onnx_files){0};
 }

@@ -2,6 +2,7 @@
  * there twice: what a hostile file could make of that is refused before it is called. */
 #include "resnet/onnx_file.h"
 
+#include "dispatch/memory.h"
 #include "dispatch/status.h"
 
 /* How protobuf encodes a field's value. */
@@ -95,13 +96,32 @@ static sk_status scan_message(struct scan *scan, const ProtobufCMessageDescripto
   return status;
 }
 
+static void *allocate(void *is_refused, size_t bytes) {
+  void *const memory = sk_malloc(bytes);
+  if (!memory && is_refused) *(bool *)is_refused = true;
+  return memory;
+}
+
+static void release(void *is_refused, void *memory) {
+  (void)is_refused;
+  sk_free(memory);
+}
+
 sk_status sk_onnx_unpack(Onnx__ModelProto **model, const char *source, const void *data, size_t length) {
   struct scan scan = {.source = source, .start = data};
   *model = NULL;
   const struct window window = {scan.start, scan.start + length};
   const sk_status status = scan_message(&scan, &sk_onnx__model_proto__descriptor, window, 0);
   if (status) return status;
-  *model = sk_onnx__model_proto__unpack(NULL, length, data);
+  bool is_refused = false; /* protobuf-c does not tell want of memory from bad bytes */
+  ProtobufCAllocator allocator = {.alloc = allocate, .free = release, .allocator_data = &is_refused};
+  *model = sk_onnx__model_proto__unpack(&allocator, length, data);
   if (*model) return SK_OK;
+  if (is_refused) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for its %zu bytes, unpacked", source, length);
   return sk_fail(SK_BAD_FORMAT, "%s: does not unpack as protobuf of ONNX's schema", source);
+}
+
+void sk_onnx_free(Onnx__ModelProto *model) {
+  ProtobufCAllocator allocator = {.alloc = allocate, .free = release};
+  sk_onnx__model_proto__free_unpacked(model, &allocator);
 }

@@ -1,9 +1,9 @@
 #include "resnet/onnx_import.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "dispatch/memory.h"
 #include "dispatch/status.h"
 
 /* ---- The operators ------------------------------------------------------------------------------------------ */
@@ -304,7 +304,7 @@ sk_status sk_onnx_import_graph(struct sk_graph *graph, struct sk_onnx_storage *s
   struct sk_onnx_import import = {.source = source, .storage = storage, .graph = graph, .model = storage->model->graph};
   if (!import.model) return sk_fail(SK_BAD_FORMAT, "%s: has no graph, expected an ONNX model", source);
   const sk_status status = import_all(&import, input);
-  free(import.values);
-  free(import.node_names);
+  sk_free(import.values);
+  sk_free(import.node_names);
   return status;
 }

@@ -1,10 +1,11 @@
 #include "resnet/onnx_tensor.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "dispatch/memory.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
+#include "resnet/onnx_file.h"
 #include "resnet/text.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "raw tensors are little-endian");
@@ -12,17 +13,17 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "raw tensors are littl
 /* ---- Storage ------------------------------------------------------------------------------------------------ */
 
 void sk_onnx_storage_free(struct sk_onnx_storage *storage) {
-  for (size_t i = 0; i < storage->count; i++) free(storage->blocks[i]);
-  free(storage->blocks);
+  for (size_t i = 0; i < storage->count; i++) sk_free(storage->blocks[i]);
+  sk_free(storage->blocks);
   sk_onnx_files_close(&storage->files);
-  if (storage->model) sk_onnx__model_proto__free_unpacked(storage->model, NULL);
+  if (storage->model) sk_onnx_free(storage->model);
   *storage = (struct sk_onnx_storage){0};
 }
 
 static bool reserve_one(struct sk_onnx_storage *storage) {
   if (storage->count < storage->capacity) return true;
   const size_t capacity = 2 * storage->capacity + 64;
-  void **const blocks = realloc(storage->blocks, capacity * sizeof *blocks);
+  void **const blocks = sk_realloc(storage->blocks, storage->count * sizeof *blocks, capacity * sizeof *blocks);
   if (!blocks) return false;
   storage->blocks = blocks;
   storage->capacity = capacity;
@@ -35,7 +36,7 @@ sk_status sk_onnx_storage_take(struct sk_onnx_storage *storage, const char *what
     return sk_fail(SK_UNSUPPORTED, "%s: %zu bytes more of constants, expected at most %zu in memory", what, bytes,
                    storage->bytes_max);
   }
-  *memory = reserve_one(storage) ? calloc(1, sk_size_max(bytes, 1)) : NULL;
+  *memory = reserve_one(storage) ? sk_calloc(1, sk_size_max(bytes, 1)) : NULL;
   if (!*memory) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory for %zu bytes", what, bytes);
   storage->blocks[storage->count++] = *memory;
   storage->bytes += bytes;

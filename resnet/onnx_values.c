@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dispatch/memory.h"
 #include "dispatch/status.h"
 #include "resnet/onnx_import.h"
 
@@ -159,8 +160,8 @@ static void mark_wanted(struct sk_onnx_import *import) {
 }
 
 sk_status sk_onnx_values_collect(struct sk_onnx_import *import) {
-  import->values = calloc(count_values(import->model), sizeof *import->values);
-  import->node_names = calloc(import->model->n_node + 1, sizeof *import->node_names);
+  import->values = sk_calloc(count_values(import->model), sizeof *import->values);
+  import->node_names = sk_calloc(import->model->n_node + 1, sizeof *import->node_names);
   if (!import->values || !import->node_names) return sk_fail(SK_OUT_OF_MEMORY, "%s: out of memory", import->source);
   sk_status status = add_initialisers(import);
   if (!status) qsort(import->values, import->value_count, sizeof *import->values, compare_values);

@@ -219,6 +219,24 @@ Test(allocation_failure, plan_files, .init = set_up) {
   cr_expect_eq(atomic_load(&live), 0);
 }
 
+#if SK_HAVE_ONNX
+static sk_status open_onnx(const void *path) {
+  sk_model *model = (sk_model *)&x;
+  sk_net *net = NULL;
+  sk_status status = sk_model_open_onnx(&model, path, NULL);
+  if (status) cr_assert_null(model);
+  if (!status) status = sk_net_create_from_model(&net, model, NULL);
+  sk_net_destroy(net);
+  sk_model_close(model);
+  return status;
+}
+
+Test(allocation_failure, onnx_files, .init = set_up) {
+  cr_expect_gt(fail_each(open_onnx, CORPUS "onnx/squeeze", "an ONNX file"), 20);
+  cr_expect_eq(atomic_load(&live), 0);
+}
+#endif
+
 static sk_status open_image(const void *path) {
   sk_image image = {1, 1, (uint8_t *)&x};
   const sk_status status = sk_image_open(&image, path);

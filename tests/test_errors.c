@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config.h"
 #include "skiplane.h"
 
 static const char *expression; /* that is being tried */
@@ -109,6 +110,15 @@ Test(errors, networks) {
   cr_expect_null(net);
   FAILS(sk_net_create(NULL, "resnet18", NULL, NULL));
   FAILS(sk_net_create(&net, NULL, NULL, NULL));
+  sk_model *read = (sk_model *)&x;
+  const sk_onnx_options later = {.reserved = {[7] = 1}};
+  FAILS(sk_model_open_onnx(&read, "/nowhere/at/all.onnx", NULL));
+  cr_expect_null(read);
+  FAILS(sk_model_open_onnx(&read, SK_SOURCE_FOLDER "/tests/fuzz/corpus/onnx/block", &later));
+  FAILS(sk_model_open_onnx(NULL, "x.onnx", NULL));
+  FAILS(sk_model_open_onnx(&read, NULL, NULL));
+  FAILS(sk_net_create_from_model(&net, NULL, NULL));
+  FAILS(sk_net_create_from_model(NULL, NULL, NULL));
   FAILS(sk_net_run(NULL, 1, x, x, x));
   FAILS(sk_net_run_observed(NULL, 1, x, x, x, NULL, NULL));
   FAILS(sk_net_tap(NULL, 0, 1, x, x));
