@@ -139,7 +139,7 @@ static const struct window windows[] = {
 static const struct window onnx_windows[] = {
     {{3, 3}, {2, 2}, {1, 1}, {2, 2}, {2, 2}}, {{4, 3}, {3, 2}, {1, 1}, {0, 1}, {3, 2}},
     {{2, 2}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, {{3, 2}, {4, 2}, {2, 3}, {2, 1}, {2, 1}},
-    {{3, 3}, {1, 1}, {2, 2}, {1, 1}, {1, 1}},
+    {{3, 3}, {1, 1}, {2, 2}, {2, 2}, {1, 1}},
 };
 
 static void pool_cases_of(struct sk_verify *v, const struct window *w, size_t height, size_t width,
