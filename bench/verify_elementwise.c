@@ -68,8 +68,15 @@ static float elementwise_output(const struct sk_verify *v, const struct elementw
 
 static void call_elementwise(struct sk_verify *v, enum operation operation, const struct sk_elementwise_args *args) {
   const struct sk_kernel_table *k = v->kernels;
-  sk_elementwise_fn *const kernels[OPERATIONS] = {k->add, k->batch_norm, k->relu, k->multiply, k->clip, k->sigmoid};
-  kernels[operation](args);
+  switch (operation) {
+    case OPERATION_ADD: k->add(args); break;
+    case OPERATION_BATCH_NORM: k->batch_norm(args); break;
+    case OPERATION_RELU: k->relu(args); break;
+    case OPERATION_MULTIPLY: k->multiply(args); break;
+    case OPERATION_CLIP: k->clip(args); break;
+    case OPERATION_SIGMOID: k->sigmoid(args); break;
+    case OPERATIONS: break;
+  }
 }
 
 /*

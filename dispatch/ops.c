@@ -168,10 +168,12 @@ static void run_elementwise(const struct elementwise *op, size_t batch, struct s
 #pragma omp parallel num_threads(engine.threads)
   {
     const uint64_t before = sk_denormals_enter(engine.flush_denormals);
-#pragma omp for schedule(static)
-    for (size_t i = 0; i < batch * planes; i++) {
-      const struct sk_elementwise_args args = elementwise_args(op, i / planes, i % planes);
-      op->kernel(&args);
+#pragma omp for schedule(static) collapse(2)
+    for (size_t image = 0; image < batch; image++) {
+      for (size_t plane = 0; plane < planes; plane++) {
+        const struct sk_elementwise_args args = elementwise_args(op, image, plane);
+        op->kernel(&args);
+      }
     }
     sk_denormals_leave(engine.flush_denormals, before);
   }

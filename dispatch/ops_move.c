@@ -107,12 +107,14 @@ void sk_op_pad(const struct sk_padding *padding, size_t batch, const struct sk_t
                int threads) {
   (void)threads; /* without OpenMP */
   const size_t planes = sk_tensor_planes(y);
-#pragma omp parallel for schedule(static) num_threads(threads)
-  for (size_t i = 0; i < batch * planes; i++) {
-    const size_t first = i % planes * SK_BLOCK;
-    float pixel[16] = {0};
-    for (size_t l = 0; l < sk_size_min(SK_BLOCK, y->channels - first); l++) pixel[l] = padding->value;
-    pad_plane(padding, x, y, i / planes, i % planes, pixel);
+#pragma omp parallel for schedule(static) collapse(2) num_threads(threads)
+  for (size_t image = 0; image < batch; image++) {
+    for (size_t plane = 0; plane < planes; plane++) {
+      const size_t lanes = sk_size_min(SK_BLOCK, y->channels - plane * SK_BLOCK);
+      float pixel[SK_BLOCK] = {0};
+      for (size_t l = 0; l < lanes; l++) pixel[l] = padding->value;
+      pad_plane(padding, x, y, image, plane, pixel);
+    }
   }
   sk_tensor_clear_halo(y, batch, threads);
 }

@@ -48,7 +48,8 @@ class ConvOptions(ctypes.Structure):
         ("residual", c_bool),
         ("relu", c_bool),
         ("flush_denormals", c_bool),
-        _reserved(4),
+        ("max_bytes", c_size_t),
+        _reserved(3),
     ]
 
 
@@ -109,7 +110,8 @@ class NetOptions(ctypes.Structure):
         ("tap_count", c_size_t),
         ("plan", c_void_p),
         ("flush_denormals", c_bool),
-        _reserved(8),
+        ("max_bytes", c_size_t),
+        _reserved(7),
     ]
 
 
