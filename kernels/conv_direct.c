@@ -169,13 +169,13 @@ SK_INLINE void accumulate_planes(const struct sk_conv_direct_args *args, struct 
   const size_t step = blocks * SK_BLOCK;
   for (size_t left = args->channels, channels; left > 0; left -= channels, block += args->x_block) {
     channels = left < SK_BLOCK ? left : SK_BLOCK;
-    const size_t to_next_column = args->x_column - (channels - 1) * args->x_channel;
+    const ptrdiff_t to_next_column = (ptrdiff_t)args->x_column - (ptrdiff_t)((channels - 1) * args->x_channel);
     for (size_t r = 0; r < args->kernel_height; r++) {
       const float *tap[2] = {block + r * args->x_row, block + r * args->x_row + args->x_line};
       size_t c = channels;
       for (const float *const end = w + args->kernel_width * channels * step; w != end; w += step) {
         multiply_add(tap, w, sum, rows, width, blocks, x_pixel);
-        const size_t ahead = --c > 0 ? args->x_channel : to_next_column;
+        const ptrdiff_t ahead = --c > 0 ? (ptrdiff_t)args->x_channel : to_next_column;
         c = c > 0 ? c : channels;
         tap[0] += ahead;
         tap[1] += ahead;
