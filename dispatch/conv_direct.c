@@ -84,15 +84,28 @@ void sk_conv_direct_in_parts(const sk_conv *plan, const struct sk_conv_direct_ar
 }
 
 /*
- * How a run divides its outputs: every combination of image, group, strip of rows and panel of output blocks. Panels
- * are innermost: a strip's input stays in the L2 cache while all the weights pass by.
+ * How a run divides its outputs: every combination of image, group, strip and panel of output blocks. Panels are
+ * innermost: a strip's input stays in the L2 cache while all the weights pass by. A strip is some rows of an image, or
+ * some pixels where rows are consecutive in memory and count as one long row.
  */
 struct division {
-  size_t panels;       /* of one group */
-  size_t strips;       /* of one image */
-  size_t strip_rows;   /* rows of one strip; the last may have fewer */
-  size_t rows, pixels; /* of one image: where rows are consecutive in memory they count as one */
+  size_t panels; /* of one group */
+  size_t strips; /* of one image */
+  size_t units;  /* of one image: strips have about as many each */
+  size_t unit;   /* rows, or pixels of the long row, that tiles should not be cut within; the last may have fewer */
+  size_t length; /* of an image, in rows or pixels */
+  bool flat;     /* one long row */
 };
+
+/* The rows, or the pixels of the long row, of one strip. */
+struct strip {
+  size_t first, end;
+};
+
+static struct strip place_strip(const struct division *d, size_t strip) {
+  const size_t first = d->units * strip / d->strips * d->unit, end = d->units * (strip + 1) / d->strips * d->unit;
+  return (struct strip){first, sk_size_min(end, d->length)};
+}
 
 /* Whether output rows follow each other in memory, in all tensors, as a 1x1 convolution without halos has it. */
 static bool rows_are_consecutive(const sk_conv_shape *s, const struct sk_tensor *x, const struct sk_tensor *residual,
@@ -101,27 +114,33 @@ static bool rows_are_consecutive(const sk_conv_shape *s, const struct sk_tensor 
          x->halo == 0 && y->halo == 0 && (!residual || residual->halo == 0);
 }
 
-static struct division divide(const sk_conv *plan, const struct sk_tensor *x, const struct sk_tensor *residual,
-                              const struct sk_tensor *y) {
+/* Bytes of input that `length` rows of outputs, or pixels of the long row, read. Rows that a stride steps over are
+ * never read. Pixels count all the same: nothing else would take the cache's sets that theirs would be in. */
+static size_t input_bytes(const sk_conv *plan, const struct division *d, size_t length, size_t width) {
   const sk_conv_shape *s = &plan->shape;
+  const size_t pixels = d->flat ? length : length * sk_size_min(s->stride_height, s->kernel_height) * width;
+  return sk_conv_group_inputs(s) * pixels * s->stride_width * sizeof(float);
+}
+
+static struct division divide(const sk_conv *plan, size_t batch, const struct sk_tensor *x,
+                              const struct sk_tensor *residual, const struct sk_tensor *y) {
+  const sk_conv_shape *s = &plan->shape;
+  const bool flat = rows_are_consecutive(s, x, residual, y);
+  struct division d = {.panels = sk_size_divide_up(sk_blocks(sk_conv_group_outputs(s)), plan->kernels->tile_blocks),
+                       .unit = flat ? plan->kernels->tile_pixels : 2,
+                       .length = flat ? y->height * y->width : y->height,
+                       .flat = flat};
   /* Nearly half of an L2 cache: measured with 512 KiB and with 1 MiB of it. */
   const size_t strip_bytes = plan->caches.l2_bytes / 16 * 7;
-  struct division d = {.panels = sk_size_divide_up(sk_blocks(sk_conv_group_outputs(s)), plan->kernels->tile_blocks),
-                       .rows = y->height,
-                       .pixels = y->width};
-  if (rows_are_consecutive(s, x, residual, y)) {
-    /* Pretend rows of whole register tiles; the last one takes what is left. */
-    d.pixels = sk_size_min(8 * plan->kernels->tile_pixels, y->height * y->width);
-    d.rows = sk_size_divide_up(y->height * y->width, d.pixels);
-  }
-  /* Rows that a stride steps over are never read. Pixels count all the same: nothing else would take the cache's sets
-   * that theirs would be in. */
-  const size_t pixel_rows = sk_size_min(s->stride_height, s->kernel_height);
-  const size_t row_bytes = sk_conv_group_inputs(s) * pixel_rows * d.pixels * s->stride_width * sizeof(float);
+  /* Tiles may have two rows, which stay together where two fit. */
+  if (!flat && input_bytes(plan, &d, 2, y->width) > strip_bytes) d.unit = 1;
+  d.units = sk_size_divide_up(d.length, d.unit);
   /* No size of a checked shape is 0. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
-  const size_t wanted = sk_size_max(1, strip_bytes / row_bytes);
-  d.strips = sk_size_divide_up(d.rows, wanted);
-  d.strip_rows = sk_size_divide_up(d.rows, d.strips);
+  const size_t most = sk_size_max(1, strip_bytes / input_bytes(plan, &d, d.unit, y->width));
+  /* Some items to each thread, for it to have its share within a fraction of one. */
+  const size_t items = plan->threads == 1 ? 1 : 4 * (size_t)plan->threads;
+  const size_t least = sk_size_divide_up(items, batch * s->groups * d.panels);
+  d.strips = sk_size_min(d.units, sk_size_max(sk_size_divide_up(d.units, most), least));
   return d;
 }
 
@@ -161,56 +180,53 @@ static struct sk_conv_direct_args panel_args(const sk_conv *plan, const struct s
 /* How far ahead of itself a panel asks for its input. The first one of a strip brings it from beyond L2, which takes as
  * long as a register tile; the others find it there, so that the next channel block is far enough. A kernel of several
  * taps has read most of the next tile already. */
-static size_t ahead(const sk_conv *plan, const struct division *d, const struct sk_conv_direct_args *args,
-                    size_t panel) {
+static size_t ahead(const sk_conv *plan, const struct sk_conv_direct_args *args, bool first) {
   const size_t tile = plan->kernels->tile_pixels;
   const bool one_tap = args->kernel_height * args->kernel_width == 1;
-  return panel == 0 && one_tap && d->pixels >= 2 * tile ? tile * args->x_pixel : args->x_block;
+  return first && one_tap && args->pixels >= 2 * tile ? tile * args->x_pixel : args->x_block;
 }
 
-/* Move the arguments on to the outputs from `pixel` of row `row`, and compute rows x pixels of them. */
-static void run_patch(const sk_conv *plan, struct sk_conv_direct_args args, size_t row, size_t pixel, size_t rows,
-                      size_t pixels) {
-  args.x += row * args.x_line + pixel * args.x_pixel;
-  args.y += row * args.y_line + pixel * SK_BLOCK;
-  if (args.residual) args.residual += row * args.residual_line + pixel * SK_BLOCK;
-  args.rows = rows;
-  args.pixels = pixels;
-  sk_conv_direct_in_parts(plan, &args);
+/* Move the arguments on to a strip's outputs. */
+static void enter_strip(struct sk_conv_direct_args *args, const struct division *d, struct strip strip, size_t width) {
+  const size_t row = d->flat ? 0 : strip.first, pixel = d->flat ? strip.first : 0;
+  args->x += row * args->x_line + pixel * args->x_pixel;
+  args->y += row * args->y_line + pixel * SK_BLOCK;
+  if (args->residual) args->residual += row * args->residual_line + pixel * SK_BLOCK;
+  args->rows = d->flat ? 1 : strip.end - strip.first;
+  args->pixels = d->flat ? strip.end - strip.first : width;
 }
 
-static void run_strip(const sk_conv *plan, const struct division *d, const struct sk_conv_direct_args *args,
-                      const struct sk_tensor *y, size_t strip) {
-  const size_t first = strip * d->strip_rows, last = sk_size_min(first + d->strip_rows, d->rows);
-  if (d->pixels == y->width) {
-    run_patch(plan, *args, first, 0, last - first, d->pixels);
-  } else {
-    const size_t total = y->height * y->width, pixel = first * d->pixels;
-    run_patch(plan, *args, 0, pixel, 1, sk_size_min(last * d->pixels, total) - pixel);
-  }
+/* Which panels of a strip are the thread's, when those before have `before` units of work and each has `each`. */
+static struct sk_share share_panels(struct sk_share share, size_t before, size_t each, size_t panels) {
+  const size_t first = share.first > before ? sk_size_divide_up(share.first - before, each) : 0;
+  const size_t end = share.end > before ? sk_size_divide_up(share.end - before, each) : 0;
+  return (struct sk_share){sk_size_min(first, panels), sk_size_min(end, panels)};
 }
 
 static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
                 const struct sk_tensor *y, void *workspace) {
   (void)workspace;
-  const struct division d = divide(plan, x, residual, y);
-  const size_t groups = plan->shape.groups;
+  const struct division d = divide(plan, batch, x, residual, y);
+  const size_t groups = plan->shape.groups, strips = batch * groups * d.strips;
 #pragma omp parallel num_threads(plan->threads)
   {
-    const uint64_t before = sk_denormals_enter(plan->flush_denormals);
-#pragma omp for schedule(static) collapse(4) nowait
-    for (size_t n = 0; n < batch; n++) {
-      for (size_t g = 0; g < groups; g++) {
-        for (size_t s = 0; s < d.strips; s++) {
-          for (size_t p = 0; p < d.panels; p++) {
-            struct sk_conv_direct_args args = panel_args(plan, x, residual, y, n, g, p);
-            args.x_ahead = ahead(plan, &d, &args, p);
-            run_strip(plan, &d, &args, y, s);
-          }
-        }
+    const uint64_t denormals = sk_denormals_enter(plan->flush_denormals);
+    /* Strips are not quite equal, and there may be few: threads share rows or pixels, of all panels. */
+    const struct sk_share share = sk_thread_share(batch * groups * d.length * d.panels);
+    for (size_t i = 0; i < strips; i++) {
+      const size_t image_group = i / d.strips;
+      const struct strip strip = place_strip(&d, i % d.strips);
+      const struct sk_share panels =
+          share_panels(share, (image_group * d.length + strip.first) * d.panels, strip.end - strip.first, d.panels);
+      for (size_t p = panels.first; p < panels.end; p++) {
+        struct sk_conv_direct_args args =
+            panel_args(plan, x, residual, y, image_group / groups, image_group % groups, p);
+        enter_strip(&args, &d, strip, y->width);
+        args.x_ahead = ahead(plan, &args, p == panels.first);
+        sk_conv_direct_in_parts(plan, &args);
       }
     }
-    sk_denormals_leave(plan->flush_denormals, before);
+    sk_denormals_leave(plan->flush_denormals, denormals);
     sk_tensor_clear_halo_in_team(y, batch);
   }
 }

@@ -69,6 +69,21 @@ static inline size_t sk_thread(void) {
 #endif
 }
 
+/* What the calling thread does of work that its team divides: the items that begin in [first, end), in units of which
+ * each costs as much. */
+struct sk_share {
+  size_t first, end;
+};
+
+static inline struct sk_share sk_thread_share(size_t total) {
+#ifdef _OPENMP
+  const size_t threads = (size_t)omp_get_num_threads();
+#else
+  const size_t threads = 1;
+#endif
+  return (struct sk_share){total * sk_thread() / threads, total * (sk_thread() + 1) / threads};
+}
+
 static inline size_t sk_blocks(size_t channels) { return sk_size_divide_up(channels, SK_BLOCK); }
 
 /* Run the direct kernel, where that pays in parts of the chains: the weights of one part stay in the L1 cache while all

@@ -314,20 +314,31 @@ static void run_apart(const struct winograd_block *block) {
   for (size_t panel = 0; panel < panel_count(block); panel++) run_panel(block, panel);
 }
 
+/* Multiply the thread's part of all classes and panels; the classes of stride 2 differ in their points. */
+static void multiply_share(const struct winograd_block *block) {
+  const size_t side = outputs_per_side(block->plan) + 2, panels = panel_count(block);
+  const struct sk_share share = sk_thread_share(point_count(block->plan) * panels);
+  size_t before = 0;
+  for (size_t i = 0; i < class_count(block->plan); i++) {
+    const size_t points = class_points(block->plan, i / side) * class_points(block->plan, i % side);
+    for (size_t panel = 0; panel < panels; panel++, before += points) {
+      if (before < share.first || before >= share.end) continue;
+      struct sk_conv_direct_args args = panel_args(block, panel);
+      multiply(block, &args, i, panel);
+    }
+  }
+}
+
 /* Do one block of tiles; called by every thread of the team, which meets at the end of each loop. */
 static void run_together(const struct winograd_block *block) {
   const size_t in_planes = sk_tensor_planes(block->x), out_planes = sk_tensor_planes(block->y);
-  const size_t classes = class_count(block->plan), panels = panel_count(block);
 #pragma omp for schedule(static)
   for (size_t i = 0; i < in_planes * block->count; i++) {
     const size_t tile = i % block->count;
     transform_input(block, tile, place_tile(block, tile), i / block->count);
   }
-#pragma omp for schedule(static)
-  for (size_t i = 0; i < classes * panels; i++) {
-    struct sk_conv_direct_args args = panel_args(block, i % panels);
-    multiply(block, &args, i / panels, i % panels);
-  }
+  multiply_share(block);
+#pragma omp barrier
 #pragma omp for schedule(static)
   for (size_t i = 0; i < out_planes * block->count; i++) {
     const size_t tile = i % block->count, plane = i / block->count;
