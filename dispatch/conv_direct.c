@@ -203,30 +203,42 @@ static struct sk_share share_panels(struct sk_share share, size_t before, size_t
   return (struct sk_share){sk_size_min(first, panels), sk_size_min(end, panels)};
 }
 
+/* One run: its tensors, and how it is divided. */
+struct direct_run {
+  const sk_conv *plan;
+  const struct sk_tensor *x, *residual, *y;
+  struct division division;
+};
+
+/* Compute the thread's panels of the strip numbered `index` of all. */
+static void run_strip(const struct direct_run *run, struct sk_share share, size_t index) {
+  const struct division *d = &run->division;
+  const size_t groups = run->plan->shape.groups, image_group = index / d->strips;
+  const struct strip strip = place_strip(d, index % d->strips);
+  const size_t before = (image_group * d->length + strip.first) * d->panels;
+  const struct sk_share panels = share_panels(share, before, strip.end - strip.first, d->panels);
+  for (size_t p = panels.first; p < panels.end; p++) {
+    struct sk_conv_direct_args args =
+        panel_args(run->plan, run->x, run->residual, run->y, image_group / groups, image_group % groups, p);
+    enter_strip(&args, d, strip, run->y->width);
+    args.x_ahead = ahead(run->plan, &args, p == panels.first);
+    sk_conv_direct_in_parts(run->plan, &args);
+  }
+}
+
 static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
                 const struct sk_tensor *y, void *workspace) {
   (void)workspace;
-  const struct division d = divide(plan, batch, x, residual, y);
-  const size_t groups = plan->shape.groups, strips = batch * groups * d.strips;
+  const struct direct_run direct_run = {plan, x, residual, y, divide(plan, batch, x, residual, y)};
+  const struct division *d = &direct_run.division;
+  const size_t image_groups = batch * plan->shape.groups;
 #pragma omp parallel num_threads(plan->threads)
   {
-    const uint64_t denormals = sk_denormals_enter(plan->flush_denormals);
-    /* Strips are not quite equal, and there may be few: threads share rows or pixels, of all panels. */
-    const struct sk_share share = sk_thread_share(batch * groups * d.length * d.panels);
-    for (size_t i = 0; i < strips; i++) {
-      const size_t image_group = i / d.strips;
-      const struct strip strip = place_strip(&d, i % d.strips);
-      const struct sk_share panels =
-          share_panels(share, (image_group * d.length + strip.first) * d.panels, strip.end - strip.first, d.panels);
-      for (size_t p = panels.first; p < panels.end; p++) {
-        struct sk_conv_direct_args args =
-            panel_args(plan, x, residual, y, image_group / groups, image_group % groups, p);
-        enter_strip(&args, &d, strip, y->width);
-        args.x_ahead = ahead(plan, &args, p == panels.first);
-        sk_conv_direct_in_parts(plan, &args);
-      }
-    }
-    sk_denormals_leave(plan->flush_denormals, denormals);
+    const uint64_t before = sk_denormals_enter(plan->flush_denormals);
+    /* Strips are not quite equal, and there may be few: what threads share is the rows or pixels of all panels. */
+    const struct sk_share share = sk_thread_share(image_groups * d->length * d->panels);
+    for (size_t i = 0; i < image_groups * d->strips; i++) run_strip(&direct_run, share, i);
+    sk_denormals_leave(plan->flush_denormals, before);
     sk_tensor_clear_halo_in_team(y, batch);
   }
 }
