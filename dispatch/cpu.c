@@ -1,11 +1,11 @@
 /* CPU probing. CPUID tells what the CPU has, XCR0 which registers the system saves: both are needed. */
 #include "dispatch/cpu.h"
 
+#include <stdint.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-#include <stdint.h>
 
 struct cpuid_leaf {
   uint32_t eax, ebx, ecx, edx;
@@ -40,8 +40,28 @@ bool sk_cpu_runs_avx512(void) {
 
 bool sk_cpu_runs_neon(void) { return false; }
 
+/* Bytes of the data cache of a level as a leaf tells that lists the core's caches one by one; 0: it does not. */
+static size_t listed_cache_bytes(uint32_t leaf, uint32_t level) {
+  struct cpuid_leaf r;
+  for (uint32_t i = 0; __get_cpuid_count(leaf, i, &r.eax, &r.ebx, &r.ecx, &r.edx) && (r.eax & 0x1f) != 0; i++) {
+    const bool holds_data = (r.eax & 0x1f) != 2;
+    if (!holds_data || (r.eax >> 5 & 7) != level) continue;
+    const size_t line = (r.ebx & 0xfff) + 1, partitions = (r.ebx >> 12 & 0x3ff) + 1, ways = (r.ebx >> 22) + 1;
+    return line * partitions * ways * ((size_t)r.ecx + 1);
+  }
+  return 0;
+}
+
+/* The C library would add up an AMD processor's L3 caches, of which a core uses one. */
+static size_t probed_cache_bytes(uint32_t level) {
+  const size_t intel = listed_cache_bytes(4, level);
+  return intel ? intel : listed_cache_bytes(0x8000001d, level);
+}
+
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
+
+static size_t probed_cache_bytes(uint32_t level) { return (void)level, 0; }
 
 bool sk_cpu_runs_neon(void) {
   const unsigned long asimd = 1UL << 1; /* HWCAP_ASIMD */
@@ -54,6 +74,8 @@ bool sk_cpu_runs_avx512(void) { return false; }
 
 #else
 
+static size_t probed_cache_bytes(uint32_t level) { return (void)level, 0; }
+
 bool sk_cpu_has_fma(void) { return false; }
 bool sk_cpu_runs_avx2(void) { return false; }
 bool sk_cpu_runs_avx512(void) { return false; }
@@ -61,8 +83,10 @@ bool sk_cpu_runs_neon(void) { return false; }
 
 #endif
 
-/* Ask for one size; names are the C library's. */
-static size_t cache_bytes(int name, size_t otherwise) {
+/* Ask the CPU for the size of a level, then the C library, by the name that it has there. */
+static size_t cache_bytes(uint32_t level, int name, size_t otherwise) {
+  const size_t probed = probed_cache_bytes(level);
+  if (probed) return probed;
   const long bytes = sysconf(name);
   return bytes > 0 ? (size_t)bytes : otherwise;
 }
@@ -70,9 +94,9 @@ static size_t cache_bytes(int name, size_t otherwise) {
 struct sk_cpu_caches sk_cpu_caches(void) {
   struct sk_cpu_caches caches = {(size_t)32 << 10, (size_t)512 << 10, (size_t)8 << 20};
 #if defined(_SC_LEVEL1_DCACHE_SIZE) && defined(_SC_LEVEL2_CACHE_SIZE) && defined(_SC_LEVEL3_CACHE_SIZE)
-  caches.l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, caches.l1_bytes);
-  caches.l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, caches.l2_bytes);
-  caches.l3_bytes = cache_bytes(_SC_LEVEL3_CACHE_SIZE, caches.l3_bytes);
+  caches.l1_bytes = cache_bytes(1, _SC_LEVEL1_DCACHE_SIZE, caches.l1_bytes);
+  caches.l2_bytes = cache_bytes(2, _SC_LEVEL2_CACHE_SIZE, caches.l2_bytes);
+  caches.l3_bytes = cache_bytes(3, _SC_LEVEL3_CACHE_SIZE, caches.l3_bytes);
 #endif
   return caches;
 }

@@ -290,7 +290,7 @@ static sk_status plan_net(sk_net *net, const char *model, const sk_net_options *
   if (!status) status = find_taps(net, model, options);
   if (!status) status = make_schedule(net, model, options);
   if (!status) {
-    status = sk_segments_make(&net->segments, &net->graph, &net->schedule, net->batch, sk_cpu_caches().l3_bytes / 2);
+    status = sk_segments_make(&net->segments, &net->graph, &net->schedule, net->batch, sk_cpu_caches().l3_bytes);
   }
   if (!status) {
     status = sk_memory_plan_make(&net->memory, &net->graph, &net->schedule, &net->segments, net->tapped, net->batch,

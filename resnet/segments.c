@@ -11,9 +11,20 @@ static size_t step_bytes(const struct sk_graph *graph, const struct sk_step *ste
          sizeof(float);
 }
 
+/* Bytes of a step's weights as F(4,3) packs them, 36 for 9. */
+static size_t weight_bytes(const struct sk_graph *graph, const struct sk_step *step) {
+  return 4 * sk_node_parameter_elements(graph, step->node, SK_PARAMETER_WEIGHT) * sizeof(float);
+}
+
+/* How much of the cache the activations of a group may take: as much as the weights that its images share, which
+ * another group reads again. The cache has other users; an eighth of it is kept by experience. */
+static size_t activation_budget(size_t weights, size_t cache_bytes) {
+  return sk_size_min(sk_size_max(weights, cache_bytes / 8), cache_bytes);
+}
+
 /* Form groups of nearly equal size, of no more than fit. */
-static size_t group_size(size_t batch, size_t image_bytes, size_t cache_bytes) {
-  const size_t most = sk_size_max(1, cache_bytes / sk_size_max(image_bytes, 1));
+static size_t group_size(size_t batch, size_t image_bytes, size_t budget) {
+  const size_t most = sk_size_max(1, budget / sk_size_max(image_bytes, 1));
   return sk_size_divide_up(batch, sk_size_divide_up(batch, most));
 }
 
@@ -24,16 +35,17 @@ static bool same_resolution(const struct sk_graph *graph, const struct sk_step *
 /* One segment for each run of steps of one resolution. */
 static void divide_by_resolution(struct sk_segments *out, const struct sk_graph *graph,
                                  const struct sk_schedule *schedule, size_t batch, size_t cache_bytes) {
-  size_t bytes = 0;
+  size_t bytes = 0, weights = 0;
   for (size_t i = 0; i < schedule->count; i++) {
     const struct sk_step *const step = &schedule->steps[i];
     if (i == 0 || !same_resolution(graph, step - 1, step)) {
       out->segments[out->count++] = (struct sk_segment){.first = i};
-      bytes = 0;
+      bytes = weights = 0;
     }
     bytes = sk_size_max(bytes, step_bytes(graph, step));
+    weights = sk_size_max(weights, weight_bytes(graph, step));
     out->segments[out->count - 1].last = i;
-    out->segments[out->count - 1].images = group_size(batch, bytes, cache_bytes);
+    out->segments[out->count - 1].images = group_size(batch, bytes, activation_budget(weights, cache_bytes));
   }
 }
 

@@ -2,8 +2,9 @@
  * Segments: the parts of a schedule that a few images go through before the next ones do.
  *
  * A batch whose activations do not fit the caches would carry them through memory at every step. So the images of a
- * batch go through the steps of one resolution in groups that fit the last-level cache. Where nothing is that large,
- * the whole batch is one group. Results do not depend on it.
+ * batch go through the steps of one resolution in groups that stay in the last-level cache beside other users of it: of
+ * few images where weights are few, of more where another group would read many weights again. Where nothing is that
+ * large, the whole batch is one group. Results do not depend on it.
  */
 #ifndef SK_RESNET_SEGMENTS_H
 #define SK_RESNET_SEGMENTS_H

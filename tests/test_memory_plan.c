@@ -264,6 +264,17 @@ Test(memory_plan, groups_fit_the_cache_and_cover_the_batch) {
   free_planned(&p);
 }
 
+/* Where weights are few an eighth of the cache has to do; where they fill it, so may a group. */
+Test(memory_plan, groups_are_as_large_as_their_weights_deserve) {
+  struct planned p;
+  plan_network(&p, "resnet18", 16, 0, true, (size_t)32 << 20);
+  const size_t last_conv = p.schedule.count - 3; /* before the average pool and the dense layer */
+  cr_assert_eq(p.schedule.steps[last_conv].op, SK_NODE_CONV);
+  cr_expect_eq(sk_segments_of(&p.segments, 0)->images, 1);
+  cr_expect_eq(sk_segments_of(&p.segments, last_conv)->images, 16);
+  free_planned(&p);
+}
+
 /* A value inside a segment has room for a group only: 16 images take less than 12 times the memory of one. */
 Test(memory_plan, groups_save_memory) {
   struct planned one, many;
