@@ -115,6 +115,10 @@ class NetOptions(ctypes.Structure):
     ]
 
 
+class OnnxOptions(ctypes.Structure):
+    _fields_ = [("input_shape", c_size_t * 4), ("max_bytes", c_size_t), _reserved(8)]
+
+
 class NetInfo(ctypes.Structure):
     _fields_ = [
         ("isa", c_int),
@@ -154,6 +158,7 @@ STRUCTURES: dict[str, type[ctypes.Structure]] = {
     "sk_plan_info": PlanInfo,
     "sk_model_info": ModelInfo,
     "sk_net_options": NetOptions,
+    "sk_onnx_options": OnnxOptions,
     "sk_net_info": NetInfo,
     "sk_layer_info": LayerInfo,
     "sk_image": Image,
@@ -188,7 +193,7 @@ class Status:
     """In place of a result type: an sk_status, which raises unless it is 0."""
 
 
-_HANDLE = c_void_p  # sk_conv, sk_net, sk_weights, sk_plan
+_HANDLE = c_void_p  # sk_conv, sk_net, sk_weights, sk_plan, sk_model
 _ARRAY = c_void_p  # float32, by its address
 _OUT_HANDLE = POINTER(c_void_p)
 _OUT_SIZE = POINTER(c_size_t)
@@ -238,6 +243,10 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "sk_model_at": (Status, [c_size_t, POINTER(ModelInfo)]),
     "sk_model_find": (Status, [c_char_p, POINTER(ModelInfo)]),
     "sk_net_create": (Status, [_OUT_HANDLE, c_char_p, _HANDLE, POINTER(NetOptions)]),
+    "sk_model_open_onnx": (Status, [_OUT_HANDLE, c_char_p, POINTER(OnnxOptions)]),
+    "sk_model_close": (None, [_HANDLE]),
+    "sk_model_describe": (None, [_HANDLE, POINTER(ModelInfo)]),
+    "sk_net_create_from_model": (Status, [_OUT_HANDLE, _HANDLE, POINTER(NetOptions)]),
     "sk_net_destroy": (None, [_HANDLE]),
     "sk_net_describe": (None, [_HANDLE, POINTER(NetInfo)]),
     "sk_net_run": (Status, [_HANDLE, c_size_t, _ARRAY, _ARRAY, c_void_p]),

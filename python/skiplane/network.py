@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import _arguments
 from ._arguments import FloatArray, Path
-from ._library import CONSTANTS, LayerInfo, ModelInfo, NetInfo, NetOptions, PlanInfo, lib, text
+from ._library import CONSTANTS, LayerInfo, ModelInfo, NetInfo, NetOptions, OnnxOptions, PlanInfo, lib, text
 from ._memory import Owner, Workspaces
 from .errors import InvalidArgumentError
 from .images import prepare_image, read_image
@@ -222,27 +222,68 @@ class Net(Owner):
         name = _arguments.name_bytes("model", model)
         if not isinstance(weights, Weights):
             weights = Weights(weights)
-        if plan is not None and not isinstance(plan, TunedPlan):
-            plan = TunedPlan(plan)
-        names = _tap_names(taps)
-        options = NetOptions(
-            isa=_arguments.isa(isa),
-            algorithm=_arguments.algorithm(algorithm),
-            threads=_arguments.threads(threads),
-            batch=_arguments.number("batch", batch, 1),
-            in_height=_arguments.number("height", height),
-            in_width=_arguments.number("width", width),
-            classes=_arguments.number("classes", classes),
-            version=_version(version),
-            softmax=softmax,
-            taps=names,
-            tap_count=len(names),
-            plan=plan._handle if plan else None,
-            flush_denormals=flush_denormals,
-        )
+        plan = _open_plan(plan)
+        options = _make_options(batch, isa, algorithm, threads, taps, plan, flush_denormals)
+        options.in_height = _arguments.number("height", height)
+        options.in_width = _arguments.number("width", width)
+        options.classes = _arguments.number("classes", classes)
+        options.version = _version(version)
+        options.softmax = softmax
         net = c_void_p()
         lib.sk_net_create(byref(net), name, weights._handle, byref(options))
         self._adopt(net, find_model(model), tuple(taps))
+
+    @classmethod
+    def from_onnx(
+        cls,
+        path: Path,
+        *,
+        batch: int = 1,
+        channels: int = 0,
+        height: int = 0,
+        width: int = 0,
+        isa: str = "auto",
+        algorithm: str = "auto",
+        threads: int = 0,
+        taps: Sequence[str] = (),
+        plan: Union[TunedPlan, Path, None] = None,
+        flush_denormals: bool = False,
+    ) -> Net:
+        """Plan a network of an ONNX file, which has the weights as well.
+
+        The other arguments are those of Net. The mean and the deviation of its model are ImageNet's, for no file tells
+        them: with others, prepare_image makes the input.
+
+        Args:
+            path: the file; tensors may lie in other files of its folder.
+            batch: the largest batch of a run, whatever the file has.
+            channels, height, width: of the input; 0 for what the file has, which cannot be changed.
+            taps: names of nodes, or of their outputs.
+
+        Raises:
+            InvalidArgumentError: a size that the file leaves open, or that is not the file's; an unknown tap.
+            FormatError: a file that breaks the rules of ONNX, or has a plan of another network.
+            UnsupportedError: an operator that is not supported; a library built without ONNX.
+            FileError, OutOfMemoryError.
+        """
+        sizes = {"channels": channels, "height": height, "width": width}
+        onnx_options = OnnxOptions()
+        for index, (name, size) in enumerate(sizes.items(), 1):
+            onnx_options.input_shape[index] = _arguments.number(name, size)
+        plan = _open_plan(plan)
+        model = c_void_p()
+        lib.sk_model_open_onnx(byref(model), _arguments.path_bytes(path), byref(onnx_options))
+        try:
+            info = ModelInfo()
+            lib.sk_model_describe(model, byref(info))
+            options = _make_options(batch, isa, algorithm, threads, taps, plan, flush_denormals)
+            net = c_void_p()
+            lib.sk_net_create_from_model(byref(net), model, byref(options))
+            made = cls.__new__(cls)
+            made._adopt(net, _model_of(info), tuple(taps))
+            return made
+        finally:
+            lib.sk_model_close(model)
 
     def _adopt(self, net: c_void_p, model: Model, taps: tuple[str, ...]) -> None:
         self._own(net, lib.sk_net_destroy)
@@ -298,6 +339,33 @@ class Net(Owner):
         if np.may_share_memory(x, y):
             raise InvalidArgumentError("out: overlaps x")
         return x, y
+
+
+def _open_plan(plan: Union[TunedPlan, Path, None]) -> Union[TunedPlan, None]:
+    return plan if plan is None or isinstance(plan, TunedPlan) else TunedPlan(plan)
+
+
+def _make_options(
+    batch: int,
+    isa: str,
+    algorithm: str,
+    threads: int,
+    taps: Sequence[str],
+    plan: Union[TunedPlan, None],
+    flush_denormals: bool,
+) -> NetOptions:
+    """What every network may be asked for; the caller keeps the plan."""
+    names = _tap_names(taps)
+    return NetOptions(
+        isa=_arguments.isa(isa),
+        algorithm=_arguments.algorithm(algorithm),
+        threads=_arguments.threads(threads),
+        batch=_arguments.number("batch", batch, 1),
+        taps=names,
+        tap_count=len(names),
+        plan=plan._handle if plan else None,
+        flush_denormals=flush_denormals,
+    )
 
 
 def _tap_names(taps: Sequence[str]) -> Any:
