@@ -249,7 +249,7 @@ static const char *read_name(struct reader *r, const char *key, const char *valu
 
 static const char *read_isa(struct reader *r, const char *key, const char *value) {
   (void)key;
-  return sk_isa_parse(value, &r->c->isa) || r->c->isa == SK_ISA_AUTO ? "generic, avx2, avx512 or neon" : NULL;
+  return sk_isa_parse(value, &r->c->isa) || r->c->isa == SK_ISA_AUTO ? "generic, avx2, avx512, neon or sse41" : NULL;
 }
 
 static const char *read_algorithm(struct reader *r, const char *key, const char *value) {

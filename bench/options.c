@@ -147,7 +147,7 @@ static sk_status reject_word(const char *text, const char *const *words, size_t 
                  nearest);
 }
 
-static const char *const isa_words[] = {"auto", "generic", "avx2", "avx512", "neon"};
+static const char *const isa_words[] = {"auto", "generic", "avx2", "avx512", "neon", "sse41"};
 static const char *const algorithm_words[] = {"auto",      "direct", "winograd2", "winograd4",
                                               "winograd6", "gemm",   "reference"};
 static const char *const scenario_words[] = {"single-stream", "offline"};
@@ -160,7 +160,7 @@ enum {
 
 static sk_status read_isa(const char *text, sk_isa *isa) {
   if (!sk_isa_parse(text, isa)) return SK_OK;
-  return reject_word(text, isa_words, ISA_WORDS, "auto, generic, avx2, avx512 or neon");
+  return reject_word(text, isa_words, ISA_WORDS, "auto, generic, avx2, avx512, neon or sse41");
 }
 
 static sk_status read_algorithm(const char *text, struct sk_options *options) {
@@ -323,8 +323,8 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
                            false},
     [SK_OPTION_BATCH] = {"batch", "N", "images per run [1; of a file of shapes, its own; export: any]", 'b', false},
     [SK_OPTION_THREADS] = {"threads", "N", "threads [as many as OpenMP gives]", 't', false},
-    [SK_OPTION_ISA] = {"isa", "NAME", "auto, generic, avx2, avx512, neon [SKIPLANE_ISA, or the best there is]", 0,
-                       false},
+    [SK_OPTION_ISA] = {"isa", "NAME", "auto, generic, avx2, avx512, neon, sse41 [SKIPLANE_ISA, or the best there is]",
+                       0, false},
     [SK_OPTION_MAX_MEMORY] = {"max-memory", "SIZE",
                               "refuse a network or convolution whose weights and workspace\n"
                               "take more: bytes, or such as 512MiB or 2GiB [the machine's memory]",

@@ -38,6 +38,7 @@ bool sk_cpu_runs_avx512(void) {
   return sk_cpu_runs_avx2() && has(cpuid(7).ebx, needed) && system_saves(XCR0_SSE_AVX | XCR0_OPMASK_ZMM);
 }
 
+bool sk_cpu_runs_sse41(void) { return has(cpuid(1).ecx, bit_SSE4_1); }
 bool sk_cpu_runs_neon(void) { return false; }
 
 /* Bytes of the data cache of a level as a leaf tells that lists the core's caches one by one; 0: it does not. */
@@ -69,6 +70,7 @@ bool sk_cpu_runs_neon(void) {
 }
 
 bool sk_cpu_has_fma(void) { return true; }
+bool sk_cpu_runs_sse41(void) { return false; }
 bool sk_cpu_runs_avx2(void) { return false; }
 bool sk_cpu_runs_avx512(void) { return false; }
 
@@ -77,6 +79,7 @@ bool sk_cpu_runs_avx512(void) { return false; }
 static size_t probed_cache_bytes(uint32_t level) { return (void)level, 0; }
 
 bool sk_cpu_has_fma(void) { return false; }
+bool sk_cpu_runs_sse41(void) { return false; }
 bool sk_cpu_runs_avx2(void) { return false; }
 bool sk_cpu_runs_avx512(void) { return false; }
 bool sk_cpu_runs_neon(void) { return false; }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+bool sk_cpu_runs_sse41(void);  /* SSE4.1 */
 bool sk_cpu_runs_avx2(void);   /* AVX2, FMA, and the system saves the 256-bit registers */
 bool sk_cpu_runs_avx512(void); /* F, VL, BW, DQ besides, and the 512-bit and mask registers are saved */
 bool sk_cpu_runs_neon(void);   /* Advanced SIMD */

@@ -33,6 +33,9 @@ static const struct candidate candidates[] = {
 #if SK_ISA_BUILT_AVX2
     {&sk_kernel_table__avx2, sk_cpu_runs_avx2},
 #endif
+#if SK_ISA_BUILT_SSE41
+    {&sk_kernel_table__sse41, sk_cpu_runs_sse41},
+#endif
 #if SK_ISA_BUILT_NEON
     {&sk_kernel_table__neon, sk_cpu_runs_neon},
 #endif
@@ -41,7 +44,7 @@ static const struct candidate candidates[] = {
 
 enum { CANDIDATES = sizeof candidates / sizeof candidates[0] };
 
-static const char *const isa_names[SK_ISA_COUNT] = {"auto", "generic", "avx2", "avx512", "neon"};
+static const char *const isa_names[SK_ISA_COUNT] = {"auto", "generic", "avx2", "avx512", "neon", "sse41"};
 
 const char *sk_isa_name(sk_isa isa) { return (unsigned)isa < SK_ISA_COUNT ? isa_names[isa] : "unknown"; }
 
@@ -53,7 +56,7 @@ sk_status sk_isa_parse(const char *name, sk_isa *isa) {
       return SK_OK;
     }
   }
-  return sk_fail(SK_INVALID_ARGUMENT, "isa \"%.40s\" is unknown, expected auto, generic, avx2, avx512 or neon",
+  return sk_fail(SK_INVALID_ARGUMENT, "isa \"%.40s\" is unknown, expected auto, generic, avx2, avx512, neon or sse41",
                  name ? name : "");
 }
 
@@ -92,8 +95,8 @@ sk_status sk_kernels_choose(sk_isa wanted, const struct sk_kernel_table **kernel
   const char *name = getenv("SKIPLANE_ISA");
   if (wanted == SK_ISA_AUTO && name && *name) {
     if (sk_isa_parse(name, &wanted)) {
-      return sk_fail(SK_INVALID_ARGUMENT, "SKIPLANE_ISA=%.40s is unknown, expected auto, generic, avx2, avx512 or neon",
-                     name);
+      return sk_fail(SK_INVALID_ARGUMENT,
+                     "SKIPLANE_ISA=%.40s is unknown, expected auto, generic, avx2, avx512, neon or sse41", name);
     }
   }
   if (wanted != SK_ISA_AUTO) return choose_named(wanted, kernels);

@@ -75,9 +75,17 @@ SK_API sk_status sk_version_require(int major, int minor, int patch);
 
 /* ---- Instruction sets -------------------------------------------------------------------------------------- */
 
-typedef enum sk_isa { SK_ISA_AUTO = 0, SK_ISA_GENERIC, SK_ISA_AVX2, SK_ISA_AVX512, SK_ISA_NEON, SK_ISA_COUNT } sk_isa;
+typedef enum sk_isa {
+  SK_ISA_AUTO = 0,
+  SK_ISA_GENERIC,
+  SK_ISA_AVX2,
+  SK_ISA_AVX512,
+  SK_ISA_NEON,
+  SK_ISA_SSE41,
+  SK_ISA_COUNT
+} sk_isa;
 
-/* Name an ISA: "auto", "generic", "avx2", "avx512", "neon"; "unknown" for other numbers. Threads: any. */
+/* Name an ISA: "auto", "generic", "avx2", "avx512", "neon", "sse41"; "unknown" for other numbers. Threads: any. */
 SK_API const char *sk_isa_name(sk_isa isa);
 
 /* Parse an ISA's name. Errors: SK_INVALID_ARGUMENT (NULL, or another name: lists them). Threads: any. */

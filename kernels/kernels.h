@@ -253,6 +253,7 @@ struct sk_kernel_table {
 };
 
 extern const struct sk_kernel_table sk_kernel_table__generic;
+extern const struct sk_kernel_table sk_kernel_table__sse41;
 extern const struct sk_kernel_table sk_kernel_table__avx2;
 extern const struct sk_kernel_table sk_kernel_table__avx512;
 extern const struct sk_kernel_table sk_kernel_table__neon;

@@ -3,6 +3,7 @@
 
 /* The enumerator's name is upper case: map the word on the command line to it. */
 #define SK_ISA_ID_generic SK_ISA_GENERIC
+#define SK_ISA_ID_sse41 SK_ISA_SSE41
 #define SK_ISA_ID_avx2 SK_ISA_AVX2
 #define SK_ISA_ID_avx512 SK_ISA_AVX512
 #define SK_ISA_ID_neon SK_ISA_NEON

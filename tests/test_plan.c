@@ -216,7 +216,7 @@ Test(plan, refuses_fields_of_another_kind) {
   expect_refused("\"batch\": 1", "\"batch\": {}", "\"batch\": an object, expected");
   expect_refused("\"threads\": 2", "\"threads\": false", "\"threads\": false, expected a whole number from 1 to 4096");
   expect_refused("\"isa\": \"generic\"", "\"isa\": \"auto\"",
-                 "\"isa\": \"auto\", expected generic, avx2, avx512 or neon");
+                 "\"isa\": \"auto\", expected generic, avx2, avx512, neon or sse41");
   expect_refused("\"isa\": \"generic\"", "\"isa\": []", "\"isa\": a list, expected");
   expect_refused("\"version\": \"0.1.0\"", "\"version\": true", "\"version\": true, expected");
   expect_refused("\"layers\"", "\"layer\"", "\"layers\": missing, expected a list");

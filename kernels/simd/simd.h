@@ -55,17 +55,20 @@
 
 #define SK_INLINE static inline __attribute__((always_inline))
 
-/* SK_ISA is given on the command line: one of these four words. */
+/* SK_ISA is given on the command line: one of these five words. */
 #define SK_ISA_IS_generic 1
 #define SK_ISA_IS_avx2 2
 #define SK_ISA_IS_avx512 3
 #define SK_ISA_IS_neon 4
+#define SK_ISA_IS_sse41 5
 #define SK_ISA_NUMBER SK_PASTE3(SK_ISA_IS_, SK_ISA, )
 
 #if SK_ISA_NUMBER == SK_ISA_IS_avx512
 #include "kernels/simd/avx512.h"
 #elif SK_ISA_NUMBER == SK_ISA_IS_avx2
 #include "kernels/simd/avx2.h"
+#elif SK_ISA_NUMBER == SK_ISA_IS_sse41
+#include "kernels/simd/sse41.h"
 #elif SK_ISA_NUMBER == SK_ISA_IS_neon
 #include "kernels/simd/neon.h"
 #else

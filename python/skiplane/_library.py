@@ -173,7 +173,7 @@ CONSTANTS = {
     "SK_IO_ERROR": 4,
     "SK_BAD_FORMAT": 5,
     "SK_ISA_AUTO": 0,
-    "SK_ISA_COUNT": 5,
+    "SK_ISA_COUNT": 6,
     "SK_RESNET_V1_5": 0,
     "SK_RESNET_V1": 1,
 }
