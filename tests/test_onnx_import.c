@@ -148,6 +148,33 @@ Test(onnx_import, convolution_batch_norm_addition_and_relu_are_one_layer) {
                 "conv c 4x8x8; conv+add+relu d 4x8x8");
 }
 
+Test(onnx_import, sums_by_channel_are_layers_of_their_own) {
+  const char *const layers = "global_average_pool p 3x1x1; conv e 4x1x1; conv c 4x6x6; add s 4x6x6";
+  expect_layers(CONV
+                "const v 4x3x1x1; node GlobalAveragePool p x g; node Conv e g,v k; node Conv c x,w y; "
+                "node Add s y,k z; output z",
+                layers);
+  expect_layers(CONV
+                "const v 4x3x1x1; node GlobalAveragePool p x g; node Conv e g,v k; node Conv c x,w y; "
+                "node Add s k,y z; output z",
+                layers);
+}
+
+Test(onnx_import, nothing_is_fused_behind_a_clip) {
+  expect_layers("opset 10; " CONV
+                "node Conv c x,w y; node Clip k y z min=f:0 max=f:6; node Clip l z u min=f:-1 max=f:5; "
+                "output u",
+                "conv+clip c 4x6x6; clip l 4x6x6");
+  expect_layers("opset 10; " CONV
+                "node Conv c x,w y; node Conv d x,w e; node Clip k e z min=f:0 max=f:6; "
+                "node Add s y,z u; output u",
+                "conv c 4x6x6; conv+clip d 4x6x6; add s 4x6x6");
+  expect_layers("opset 10; " CONV
+                "const a 4x1x1; node Conv c x,w y; node Clip k y z min=f:0 max=f:6; node Add s z,a u; "
+                "output u",
+                "conv+clip c 4x6x6; batch_norm s 4x6x6");
+}
+
 Test(onnx_import, windows) {
   expect_layers(CONV "node Conv c x,w y strides=is:2,1 dilations=is:1,2 pads=is:0,1,2,3; output y", "conv c 4x4x8");
   expect_layers(CONV "node Conv c x,w y auto_pad=s:VALID; output y", "conv c 4x6x6");

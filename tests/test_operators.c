@@ -425,6 +425,86 @@ Test(operators, clips_of_every_algorithm) {
   destroy(&s);
 }
 
+/* ---- What a convolution must not take in --------------------------------------------------------------------- */
+
+/* The layers that a network is planned as: "conv+relu max_pool". */
+static void expect_layers(build_fn *build, const char *expected) {
+  char ops[256] = "";
+  sk_net_info info;
+  struct subject s = make(build, 0);
+  sk_net *const net = plan(&s, &(sk_net_options){.threads = 1});
+  sk_net_describe(net, &info);
+  for (size_t i = 0; i < info.layers; i++) {
+    sk_layer_info layer;
+    const size_t used = strlen(ops);
+    cr_assert_eq(sk_net_layer(net, i, &layer), SK_OK);
+    snprintf(ops + used, sizeof ops - used, "%s%s", i ? " " : "", layer.op);
+  }
+  cr_expect_str_eq(ops, expected);
+  sk_net_destroy(net);
+  destroy(&s);
+}
+
+/* One value for each channel is no residual, be it made before the convolution whose output it is added to, or after.
+ */
+static void build_broadcast_sums(struct sk_graph *graph, uint64_t seed) {
+  (void)seed;
+  const size_t x = add_input(graph, 5, 6, 7);
+  const size_t before = add_conv(graph, add_simple(graph, SK_NODE_GLOBAL_AVERAGE_POOL, x), 20, 1, 1);
+  const size_t y = add_two(graph, SK_NODE_ADD, add_conv(graph, x, 20, 3, 1), before);
+  const size_t after = add_conv(graph, add_simple(graph, SK_NODE_GLOBAL_AVERAGE_POOL, y), 20, 1, 1);
+  add_two(graph, SK_NODE_ADD, y, after);
+}
+
+Test(operators, sums_by_channel_are_no_residual) {
+  expect_layers(build_broadcast_sums, "global_average_pool conv conv add global_average_pool conv add");
+  expect_reference(build_broadcast_sums, 8);
+}
+
+/* A convolution ends in batch norm, addition and clip, in that order: what else follows is a layer of its own. */
+static void build_behind_clip(struct sk_graph *graph, uint64_t seed) {
+  (void)seed;
+  const size_t x = add_input(graph, 18, 5, 6);
+  size_t y = add_clip(graph, add_conv(graph, x, 18, 3, 1), -0.25F, 1);
+  y = add_two(graph, SK_NODE_ADD, y, x);
+  y = add_clip(graph, add_clip(graph, add_conv(graph, y, 18, 3, 1), -0.25F, 1), -1, 0.5F);
+  y = add_simple(graph, SK_NODE_RELU, add_clip(graph, add_conv(graph, y, 18, 3, 1), -0.25F, 1));
+  add_simple(graph, SK_NODE_BATCH_NORM, add_clip(graph, add_conv(graph, y, 18, 3, 1), -0.25F, 1));
+}
+
+Test(operators, nothing_is_fused_behind_a_clip) {
+  expect_layers(build_behind_clip, "conv+clip add conv+clip clip conv+clip relu conv+clip batch_norm");
+  expect_reference(build_behind_clip, 9);
+}
+
+static void build_behind_relu(struct sk_graph *graph, uint64_t seed) {
+  (void)seed;
+  const size_t x = add_input(graph, 18, 5, 6);
+  size_t y = add_two(graph, SK_NODE_ADD, add_simple(graph, SK_NODE_RELU, add_conv(graph, x, 18, 3, 1)), x);
+  y = add_clip(graph, add_simple(graph, SK_NODE_RELU, add_conv(graph, y, 18, 3, 1)), 0, 0.5F);
+  add_simple(graph, SK_NODE_BATCH_NORM, add_simple(graph, SK_NODE_RELU, add_conv(graph, y, 18, 3, 1)));
+}
+
+Test(operators, nothing_is_fused_behind_a_relu) {
+  expect_layers(build_behind_relu, "conv+relu add conv+relu clip conv+relu batch_norm");
+  expect_reference(build_behind_relu, 10);
+}
+
+/* A second addition, and batch norms where there is one already or an addition came first. */
+static void build_taken_twice(struct sk_graph *graph, uint64_t seed) {
+  (void)seed;
+  const size_t x = add_input(graph, 18, 5, 6);
+  size_t y = add_two(graph, SK_NODE_ADD, add_two(graph, SK_NODE_ADD, add_conv(graph, x, 18, 3, 1), x), x);
+  y = add_simple(graph, SK_NODE_BATCH_NORM, add_two(graph, SK_NODE_ADD, add_conv(graph, y, 18, 3, 1), x));
+  y = add_simple(graph, SK_NODE_BATCH_NORM, add_conv(graph, y, 18, 3, 1));
+  add_simple(graph, SK_NODE_BATCH_NORM, y);
+}
+
+Test(operators, each_is_taken_in_once_and_in_its_order) {
+  expect_layers(build_taken_twice, "conv+add add conv+add batch_norm conv batch_norm");
+  expect_reference(build_taken_twice, 11);
+}
+
 /* ---- Special values ----------------------------------------------------------------------------------------- */
 
 /* No sums, whose special values would depend on what else is in them. */
