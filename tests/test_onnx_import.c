@@ -81,8 +81,8 @@ static float *run(const sk_net *net) {
   return y;
 }
 
-static void round_trip(const char *name) {
-  const sk_net_options options = {.in_height = 32, .in_width = 32, .threads = 1};
+static void round_trip(const char *name, sk_resnet_version version) {
+  const sk_net_options options = {.in_height = 32, .in_width = 32, .threads = 1, .version = version};
   struct sk_graph graph = {0};
   sk_weights *weights = NULL;
   sk_model *model = NULL;
@@ -107,12 +107,16 @@ static void round_trip(const char *name) {
   free(path);
 }
 
-/* One of each kind: shortcuts A and B, plain and bottleneck blocks, groups. */
+/* The smallest of each family: shortcuts A and B, plain and bottleneck blocks, strides in either convolution, groups,
+ * width. */
 Test(onnx_import, networks_come_back_as_they_were_written) {
-  round_trip("resnet20-cifar");
-  round_trip("resnet20-cifar-b");
-  round_trip("resnet18");
-  round_trip("resnext50_32x4d");
+  round_trip("resnet20-cifar", SK_RESNET_V1_5);
+  round_trip("resnet20-cifar-b", SK_RESNET_V1_5);
+  round_trip("resnet18", SK_RESNET_V1_5);
+  round_trip("resnet50", SK_RESNET_V1_5);
+  round_trip("resnet50", SK_RESNET_V1);
+  round_trip("resnext50_32x4d", SK_RESNET_V1_5);
+  round_trip("wide_resnet50_2", SK_RESNET_V1_5);
 }
 
 /* ---- What a graph becomes ------------------------------------------------------------------------------------ */
