@@ -498,7 +498,7 @@ lint: $(BUILD)/config.mk $(BUILD)/revision.h $(onnx_schema:=.h)
 # ---- Housekeeping -------------------------------------------------------------------------------------------------
 
 clean:
-	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench onnx tests fuzz check winograd coverage dist deb) \
+	rm -rf $(addprefix $(BUILD)/,kernels dispatch resnet reference bench onnx tests fuzz check mutants winograd coverage dist deb) \
 	  $(BUILD)/skiplane $(BUILD)/skiplane-bench $(BUILD)/libskiplane.* $(BUILD)/symbols.* $(BUILD)/revision.h \
 	  $(pages) $(BUILD)/skiplane.bash $(tarball)
 	$(if $(filter build,$(BUILD)),rm -f skiplane skiplane-bench)

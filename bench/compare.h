@@ -104,9 +104,6 @@ struct sk_saved_pair {
   char *paths[2];
 };
 
-/* Whether a word names a saved run: WORD or WORD.json is a file. */
-bool sk_saved_run_exists(const char *word);
-
 /* Read one from a file's text and check that all is there that is read later; path: its name for messages. Free with
  * cJSON_Delete whatever the outcome. Errors: SK_BAD_FORMAT, SK_OUT_OF_MEMORY. */
 sk_status sk_saved_run_parse(struct cJSON **document, const char *path, const char *text, size_t length);

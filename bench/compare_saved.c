@@ -31,13 +31,6 @@ static char *find_path(const char *word) {
   return path;
 }
 
-bool sk_saved_run_exists(const char *word) {
-  char *path = find_path(word);
-  const bool exists = path && is_file(path);
-  free(path);
-  return exists;
-}
-
 static sk_status fail_key(const char *path, const char *key, const char *expected) {
   return sk_fail(SK_BAD_FORMAT, "%s: \"%s\": expected %s", sk_quote(path).text, key, expected);
 }

@@ -1,8 +1,9 @@
 # Takes the lines of error paths out of lcov's records: awk -f tests/error_paths.awk all.info >rest.info, at the top of the
 # tree, whose sources it reads. What an error path is follows from names and layout alone (.clang-format sees to that):
-#   1. a statement that tells or makes a failure: a call of a function one of whose words is fail, reject, refuse, error,
-#      tell, unknown or out_of_memory (sk_fail, fail_tensor, sk_usage_error), a message to stderr, the return of a constant
-#      that is one (SK_OUT_OF_MEMORY, SK_EXIT_FAILURE);
+#   1. a statement that tells or makes a failure: a call of a function one of whose words is fail, reject, refuse, unknown
+#      or out_of_memory (sk_fail, fail_tensor, sk_onnx_refuse), sk_usage_error or sk_tell, also where it is assigned to a
+#      status; a line for stderr, the return of a constant that is one (SK_OUT_OF_MEMORY, SK_EXIT_FAILURE). No error of
+#      numbers is one (sk_error_l2), nor is what tells results (sk_compare_tell_slower);
 #   2. a block that ends with such a statement, or that is entered if a status is bad and ends by returning it;
 #   3. the body of a function of such a name.
 # `if (status) return status;` is a line that runs either way, and stays.
@@ -11,11 +12,12 @@
 # status.
 
 BEGIN {
-  name = "([a-z0-9]+_)*(fail|reject|refuse|error|tell|unknown|out_of_memory)(_[a-z0-9]+)*[(]"
+  name = "(([a-z0-9]+_)*(fail|reject|refuse|unknown|out_of_memory)(_[a-z0-9]+)*|sk_usage_error|(sk_)?tell|tell_missing_argument)[(]"
   failure = "(SK_OUT_OF_MEMORY|SK_INVALID_ARGUMENT|SK_BAD_FORMAT|SK_IO_ERROR|SK_UNSUPPORTED|SK_EXIT_FAILURE|" \
     "SK_EXIT_USAGE|SK_PARSED_ERROR)"
-  statement = "^(: |return )?(" name "|fprintf[(]stderr|return " failure ";|code = " failure ";)"
-  tail = "(return|:|[)]) (" name "|fprintf[(]stderr)" # behind an if or a question, on its line
+  message = "fprintf[(]stderr, \".*\\\\n\"" # of whole lines, which a progress is not
+  statement = "^(: |return |([a-z]+->)?status = )?(" name "|" message "|return " failure ";|code = " failure ";)"
+  tail = "(return|:|[)]|status =) (" name "|" message ")" # behind an if or a question, on its line
   body = "^(static )?[a-z].*[ *]" name ".*[{]$"
   passes_on = "^return (status|code);"
 }

@@ -4,9 +4,9 @@
  *   opset 13; input x Nx3x8x8; const w 4x3x3x3; node Conv conv x,w y pads=is:1,1,1,1; output y
  *
  *   opset N                       13 unless it is there
- *   input NAME SIZES [TYPE]       a size that is a letter is symbolic; "-" for no shape; TYPE a number of ONNX's, 1
- * (FLOAT) const NAME SIZES [TYPE]       elements 0.25, 0.5, 0.75, 1, 0.25 ...; "-" for one number without dimensions
- *   ints NAME N,N...              INT64
+ *   input NAME SIZES [TYPE]       a size that is a letter is symbolic; "-" for no shape; TYPE: ONNX's number, 1 (FLOAT)
+ *   const NAME SIZES [TYPE]       elements 0.25, 0.5, 0.75, 1, 0.25 ...; "-" for one number without dimensions
+ *   ints NAME N,N... [TYPE]       7 (INT64) or 6 (INT32)
  *   node OPERATOR NAME IN,IN... OUT,OUT... [ATTRIBUTE=KIND:VALUE]...
  *                                 "-" for no name, no inputs, or one that is left out; KIND: i, f, s, is (integers), g
  *   output NAME
@@ -21,7 +21,7 @@
 
 #include "onnx/onnx.pb-c.h"
 
-enum { ONNX_TEXT_WORDS = 16, ONNX_TEXT_FLOAT = 1, ONNX_TEXT_FLOAT16 = 10, ONNX_TEXT_INT64 = 7 };
+enum { ONNX_TEXT_WORDS = 16, ONNX_TEXT_FLOAT = 1, ONNX_TEXT_FLOAT16 = 10, ONNX_TEXT_INT32 = 6, ONNX_TEXT_INT64 = 7 };
 
 /* Append a pointer to a list of protobuf-c. */
 static inline void *onnx_text_append(void *list, size_t *count, void *item) {
@@ -102,17 +102,23 @@ static inline Onnx__TensorProto *onnx_text_constant(const char *name, char *size
   return tensor;
 }
 
-static inline Onnx__TensorProto *onnx_text_integers(const char *name, char *numbers) {
+static inline Onnx__TensorProto *onnx_text_integers(const char *name, char *numbers, int type) {
   char *words[ONNX_TEXT_WORDS];
   Onnx__TensorProto *tensor = malloc(sizeof *tensor);
   sk_onnx__tensor_proto__init(tensor);
   const size_t count = onnx_text_split(numbers, ",", words);
   tensor->name = strdup(name);
   tensor->has_data_type = true;
-  tensor->data_type = ONNX_TEXT_INT64;
+  tensor->data_type = type;
   tensor->n_dims = 1;
   tensor->dims = malloc(sizeof *tensor->dims);
   tensor->dims[0] = (int64_t)count;
+  if (type == ONNX_TEXT_INT32) {
+    tensor->n_int32_data = count;
+    tensor->int32_data = malloc(count * sizeof *tensor->int32_data);
+    for (size_t i = 0; i < count; i++) tensor->int32_data[i] = atoi(words[i]);
+    return tensor;
+  }
   tensor->n_int64_data = count;
   tensor->int64_data = malloc(count * sizeof *tensor->int64_data);
   for (size_t i = 0; i < count; i++) tensor->int64_data[i] = atoll(words[i]);
@@ -193,7 +199,7 @@ static inline void onnx_text_statement(Onnx__ModelProto *model, char *text) {
     Onnx__TensorProto *tensor = onnx_text_constant(words[1], words[2], type);
     graph->initializer = onnx_text_append(graph->initializer, &graph->n_initializer, tensor);
   } else if (strcmp(words[0], "ints") == 0) {
-    Onnx__TensorProto *tensor = onnx_text_integers(words[1], words[2]);
+    Onnx__TensorProto *tensor = onnx_text_integers(words[1], words[2], count > 3 ? type : ONNX_TEXT_INT64);
     graph->initializer = onnx_text_append(graph->initializer, &graph->n_initializer, tensor);
   } else {
     cr_assert_str_eq(words[0], "node");

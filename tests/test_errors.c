@@ -39,6 +39,16 @@ Test(errors, names_and_versions) {
   FAILS(sk_set_allocator(NULL));
 }
 
+Test(errors, each_status_has_a_name_of_its_own) {
+  enum { STATUSES = SK_BAD_FORMAT + 1 };
+  for (int i = 0; i < STATUSES; i++) {
+    const char *const name = sk_status_name((sk_status)i);
+    cr_expect_str_neq(name, sk_status_name((sk_status)STATUSES), "%d has that of a status that is none", i);
+    for (int other = 0; other < i; other++)
+      cr_expect_str_neq(name, sk_status_name((sk_status)other), "%d, %d", i, other);
+  }
+}
+
 Test(errors, convolutions) {
   float x[1] = {0};
   sk_conv *plan = (sk_conv *)x;

@@ -137,7 +137,7 @@ static void expect_layers(const char *text, const char *expected) {
     snprintf(layers + used, sizeof layers - used, "%s%s %s %zux%zux%zu", i ? "; " : "", layer.op, layer.name,
              layer.out_channels, layer.out_height, layer.out_width);
   }
-  cr_expect_str_eq(layers, expected, "%s", text);
+  cr_expect_str_eq(layers, expected, "%s: %s", text, layers);
   sk_net_destroy(net);
   sk_model_close(model);
 }
@@ -241,6 +241,31 @@ static void expect_same_results(const char *one, const char *other) {
   cr_expect_arr_eq(y[0], y[1], info.classes * sizeof(float), "%s and %s", one, other);
   free(y[0]);
   free(y[1]);
+}
+
+/* Numbers are the same in a node, without a tensor, as in an initialiser of either kind of integers. */
+Test(onnx_import, numbers_are_the_same_wherever_they_stand) {
+  expect_same_results(CONV "const low -; node Conv c x,w y; node Clip k y,low z; output z", CONV
+                      "node Constant n - low value_float=f:0.25; node Conv c x,w y; node Clip k y,low z; output z");
+  expect_layers(CONV "node Constant n - s value_ints=is:0,4,6,-1; node Conv c x,w y; node Reshape r y,s z; output z",
+                "conv c 4x6x6");
+  expect_layers(
+      "opset 18; input x Nx4x8; const w 4x4x3; node Constant n - a value_int=i:2; node Conv c x,w y; "
+      "node ReduceMean m y,a z; output z",
+      "conv c 4x1x6; global_average_pool m 4x1x1");
+  expect_layers(CONV
+                "ints b 0,0 6; ints e 9,9 6; ints a -1,2 6; ints t 2,2 6; node Slice s x,b,e,a,t y; node Conv c y,w z; "
+                "output z",
+                "subsample s 3x4x4; conv c 4x2x2");
+}
+
+/* Ours takes two: the first parts are put together before the last. */
+Test(onnx_import, more_than_two_parts_are_put_together_in_their_order) {
+#define PARTS CONV "node Conv c x,w a; node Sigmoid s a b; node Relu r a d; "
+  expect_layers(PARTS "node Concat j a,b,d z axis=i:1; output z",
+                "conv c 4x6x6; sigmoid s 4x6x6; relu r 4x6x6; concat j.1 8x6x6; concat j 12x6x6");
+  expect_same_results(PARTS "node Concat j a,b,d z axis=i:1; output z",
+                      PARTS "node Concat i a,b t axis=i:1; node Concat j t,d z axis=i:1; output z");
 }
 
 /* Four different pads: of the convolution, of a Pad that it takes in, and of one that it cannot see. */
