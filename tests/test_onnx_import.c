@@ -514,6 +514,18 @@ Test(onnx_import, files_that_are_not_beside_it_are_refused) {
   expect_external_refused("data", "0", "12", SK_BAD_FORMAT, "12 bytes of data, expected 8");
 }
 
+/* Neither is waited for or read: a pipe without a writer, and a file that takes no room but has 16 GiB and a byte. */
+Test(onnx_import, files_that_cannot_be_weights_are_refused) {
+  char *pipe = path_of("pipe"), *large = path_of("large");
+  write_floats("large");
+  cr_assert_eq(mkfifo(pipe, 0600), 0);
+  cr_assert_eq(truncate(large, ((off_t)16 << 30) + 1), 0);
+  expect_external_refused("pipe", NULL, NULL, SK_IO_ERROR, "is a pipe, expected a regular file");
+  expect_external_refused("large", NULL, NULL, SK_BAD_FORMAT, "17179869185 bytes, expected at most 17179869184");
+  free(pipe);
+  free(large);
+}
+
 /* ---- Networks ------------------------------------------------------------------------------------------------ */
 
 Test(onnx_import, networks_have_the_models_sizes_and_names) {
