@@ -14,6 +14,7 @@
 TestSuite(onnx_import, .init = make_folder, .fini = remove_folder);
 
 #if SK_HAVE_ONNX
+#include "resnet/onnx_tensor.h"
 #include "tests/onnx_text.h"
 
 /* ---- Opening ------------------------------------------------------------------------------------------------- */
@@ -388,6 +389,16 @@ Test(onnx_import, files_over_the_limit) {
   const sk_onnx_options tight = {.max_bytes = 400};
   expect_message(open_text("input x Nx6; const w 6x10; node MatMul m x,w y; output y", &tight, &model), SK_UNSUPPORTED,
                  "bytes more of constants, expected at most 400", "memory");
+}
+
+Test(onnx_import, constants_over_the_limit) {
+  struct sk_onnx_storage storage = {.bytes_max = 8};
+  void *memory = NULL;
+  cr_assert_eq(sk_onnx_storage_take(&storage, "a", 5, &memory), SK_OK);
+  cr_assert_eq(sk_onnx_storage_take(&storage, "b", 3, &memory), SK_OK);
+  expect_message(sk_onnx_storage_take(&storage, "c", 1, &memory), SK_UNSUPPORTED, "c: 1 bytes more of constants", "c");
+  cr_expect_null(memory);
+  sk_onnx_storage_free(&storage);
 }
 
 /* ---- Tensors ------------------------------------------------------------------------------------------------- */
