@@ -1,5 +1,4 @@
 /* Saved runs: files of `skiplane profile --save`, which anybody may have edited. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,7 +11,10 @@
 
 #define FORMAT "skiplane-profile 1"
 
-enum { MOST_BYTES = 64 << 20, LONGEST_TEXT = 1024 };
+enum { MOST_BYTES = 64 << 20, LONGEST_TEXT = 1024, MOST_IMAGES = 65536, MOST_THREADS = 65536 };
+
+#define MOST_MACS 1e14 /* of an image: those of MOST_IMAGES are a uint64_t still */
+#define MOST_GFLOPS 1e18
 
 /* ---- Files ------------------------------------------------------------------------------------------------------ */
 
@@ -60,10 +62,12 @@ static sk_status check_format(const char *path, const cJSON *document) {
 
 /* ---- What must be there ----------------------------------------------------------------------------------------- */
 
-static sk_status check_number(const char *path, const cJSON *object, const char *key, double least) {
+static sk_status check_number(const char *path, const cJSON *object, const char *key, double least, double most) {
   const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-  if (cJSON_IsNumber(item) && item->valuedouble >= least && item->valuedouble <= 1e18) return SK_OK;
-  return fail_key(path, key, least > 0 ? "a number of at least 1" : "a number that is not negative");
+  char expected[64];
+  if (cJSON_IsNumber(item) && item->valuedouble >= least && item->valuedouble <= most) return SK_OK;
+  snprintf(expected, sizeof expected, "a number from %g to %g", least, most);
+  return fail_key(path, key, expected);
 }
 
 static sk_status check_text(const char *path, const cJSON *object, const char *key) {
@@ -85,7 +89,7 @@ static sk_status check_samples(const char *path, const cJSON *object) {
 static sk_status check_layer(const char *path, const cJSON *layer) {
   sk_status status = check_text(path, layer, "name");
   if (!status) status = check_text(path, layer, "shape");
-  if (!status) status = check_number(path, layer, "macs", 0);
+  if (!status) status = check_number(path, layer, "macs", 0, MOST_MACS);
   return status ? status : check_samples(path, layer);
 }
 
@@ -113,18 +117,16 @@ static sk_status check_algorithm(const char *path, const cJSON *document) {
 
 static sk_status check_document(const char *path, const cJSON *document) {
   static const char *const texts[] = {"model", "isa", "version", "date"};
-  static const char *const numbers[] = {"threads", "batch"};
   sk_status status = SK_OK;
   if (!cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(document, "context"))) {
     return fail_key(path, "context", "an object");
   }
   for (size_t i = 0; !status && i < sizeof texts / sizeof *texts; i++) status = check_text(path, document, texts[i]);
-  for (size_t i = 0; !status && i < sizeof numbers / sizeof *numbers; i++) {
-    status = check_number(path, document, numbers[i], 1);
-  }
+  if (!status) status = check_number(path, document, "threads", 1, MOST_THREADS);
+  if (!status) status = check_number(path, document, "batch", 1, MOST_IMAGES);
   if (!status) status = check_algorithm(path, document);
-  if (!status) status = check_number(path, document, "macs", 0);
-  if (!status) status = check_number(path, document, "peak_gflops", 0);
+  if (!status) status = check_number(path, document, "macs", 0, MOST_MACS);
+  if (!status) status = check_number(path, document, "peak_gflops", 0, MOST_GFLOPS);
   if (!status) status = check_samples(path, document);
   return status ? status : check_layers(path, document);
 }
@@ -336,7 +338,7 @@ static void describe(const struct sk_saved_pair *pair, struct sk_compare *compar
   compare->kind = "runs";
   compare->target = text_of(base, "model");
   compare->isa = text_of(base, "isa");
-  compare->threads = (int)fmin(number_of(base, "threads"), 1e6);
+  compare->threads = (int)number_of(base, "threads");
   compare->batch = (size_t)number_of(base, "batch");
   compare->command = sk_command_line();
   compare->date = sk_date_now();

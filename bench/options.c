@@ -192,13 +192,13 @@ static sk_status read_text(const char *text, const char **value) {
   return *text ? SK_OK : reject(text, "a name");
 }
 
-enum { LONGEST_FILTER = 512, MOST_COPIES = 10000 };
+enum { LONGEST_FILTER = 512, MOST_OPERATORS = 24, MOST_COST = 256, DEAR = 4 };
 
-/* How often a repetition ("+", "{250}", "{2,}", "{,7}") copies what stands before it, at most. */
+/* How often a repetition ("{250}", "{2,}", "{,7}") copies what stands before it, at most. */
 static uint64_t copies_of(const char *repetition) {
   uint64_t copies = 2, number = 0;
-  const size_t length = *repetition == '{' ? strcspn(repetition, "}") : 0;
-  for (size_t i = 1; i < length && copies <= MOST_COPIES; i++) {
+  const size_t length = strcspn(repetition, "}");
+  for (size_t i = 1; i < length && copies <= MOST_COST; i++) {
     const bool is_digit = repetition[i] >= '0' && repetition[i] <= '9';
     number = is_digit ? 10 * number + (uint64_t)(repetition[i] - '0') : 0;
     if (number + 1 > copies) copies = number + 1; /* {2,} makes two, and one for all that follow */
@@ -206,14 +206,29 @@ static uint64_t copies_of(const char *repetition) {
   return copies;
 }
 
-/* glibc's regcomp recurses for each bracket, until the stack ends, and copies what is repeated, until the memory does.
- */
+/* "^", "$", and glibc's own: "\\b", "\\<" and others. */
+static bool is_anchor(const char *at) {
+  if (*at != '\\') return *at == '^' || *at == '$';
+  return isalnum((unsigned char)at[1]) || (at[1] && strchr("<>`'", at[1]));
+}
+
+static bool repeats_groups(const char *text) {
+  return strstr(text, ")*") || strstr(text, ")+") || strstr(text, ")?") || strstr(text, "){");
+}
+
+/* glibc's regcomp recurses for each bracket, until the stack ends; copies what is repeated, until the memory does; and
+ * takes every way through what may be empty, of which a "+", and an anchor in what is repeated, make several times as
+ * many. */
 static bool is_modest(const char *text) {
-  uint64_t copies = 1;
+  const bool has_dear_anchors = repeats_groups(text);
+  uint64_t cost = 1;
+  size_t operators = 0;
   if (strlen(text) > LONGEST_FILTER) return false;
-  for (; *text; text++) {
-    if (*text == '{' || *text == '+') copies *= copies_of(text);
-    if (copies > MOST_COPIES) return false;
+  for (const char *at = text; *at; at++) {
+    if (strchr("*?+{|(^$\\", *at)) operators++;
+    if (*at == '{') cost *= copies_of(at);
+    if (*at == '+' || (has_dear_anchors && is_anchor(at))) cost *= DEAR;
+    if (cost > MOST_COST || operators > MOST_OPERATORS) return false;
   }
   return true;
 }
@@ -223,8 +238,8 @@ static sk_status read_filter(const char *text, const char **filter) {
   char reason[128];
   if (!is_modest(text)) {
     return reject(text,
-                  "a regular expression of at most 512 bytes whose repetitions, such as {3} or +, multiply to "
-                  "10000 or less");
+                  "a regular expression of at most 512 bytes and 24 operators, whose repetitions multiply to 256 or "
+                  "less: 4 for + (and for anchors where groups are repeated), N + 1 for {N}");
   }
   const int error = regcomp(&expression, text, REG_EXTENDED | REG_NOSUB);
   *filter = text;

@@ -491,8 +491,8 @@ typedef struct sk_onnx_options {
 } sk_onnx_options;
 
 /* Read an ONNX file: operator sets 7 to 21, the operators of residual networks (docs/onnx.md lists them), one input,
- * one output. Tensors may lie in other files of its folder, which no link and no ".." leads out of.
- * options: NULL for the defaults (all zero).
+ * one output. Tensors may lie in other files of its folder, which no link and no ".." leads out of: mapped, they are
+ * not counted against max_bytes. options: NULL for the defaults (all zero).
  * Errors: SK_IO_ERROR, SK_BAD_FORMAT and SK_UNSUPPORTED (names the file, the node and what is wrong; for an operator
  * those that are supported), SK_INVALID_ARGUMENT (an input's size that is left open, or not the file's),
  * SK_OUT_OF_MEMORY; SK_UNSUPPORTED in a build without protobuf-c. Threads: any. */

@@ -30,7 +30,7 @@ static const char *describe_kind(mode_t mode) {
   return "something else";
 }
 
-static sk_status map_descriptor(struct sk_file_map *map, const char *path, int descriptor, size_t most) {
+sk_status sk_file_map_descriptor(struct sk_file_map *map, const char *path, int descriptor, size_t most) {
   struct stat status;
   *map = (struct sk_file_map){NULL, 0};
   if (fstat(descriptor, &status) != 0) return fail_system(path, "inspect", errno);
@@ -52,10 +52,6 @@ static sk_status map_descriptor(struct sk_file_map *map, const char *path, int d
   return SK_OK;
 }
 
-sk_status sk_file_map_descriptor(struct sk_file_map *map, const char *path, int descriptor) {
-  return map_descriptor(map, path, descriptor, SIZE_MAX);
-}
-
 sk_status sk_file_map_open(struct sk_file_map *map, const char *path) {
   return sk_file_map_open_within(map, path, SIZE_MAX);
 }
@@ -65,7 +61,7 @@ sk_status sk_file_map_open_within(struct sk_file_map *map, const char *path, siz
   /* O_NONBLOCK: opening a pipe without a writer would wait for one before we could refuse it. */
   const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (descriptor < 0) return fail_system(path, "open", errno);
-  const sk_status status = map_descriptor(map, path, descriptor, most);
+  const sk_status status = sk_file_map_descriptor(map, path, descriptor, most);
   close(descriptor);
   return status;
 }

@@ -16,11 +16,11 @@ struct sk_file_map {
  * Errors: SK_IO_ERROR (no such file, not a regular file). */
 sk_status sk_file_map_open(struct sk_file_map *map, const char *path);
 
-/* Map a file that is open already, and stays so. path: its name, for messages. Errors: likewise. */
-sk_status sk_file_map_descriptor(struct sk_file_map *map, const char *path, int descriptor);
-
 /* The same for a file of at most so many bytes. Errors: SK_BAD_FORMAT (more), too. */
 sk_status sk_file_map_open_within(struct sk_file_map *map, const char *path, size_t most);
+
+/* Map a file that is open already, and stays so. path: its name, for messages. Errors: likewise. */
+sk_status sk_file_map_descriptor(struct sk_file_map *map, const char *path, int descriptor, size_t most);
 void sk_file_map_close(struct sk_file_map *map);
 
 /* See that a path ends inside of a folder (empty: the current one) when all symbolic links are followed: for names that

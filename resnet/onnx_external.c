@@ -9,6 +9,7 @@
 #include "dispatch/memory.h"
 #include "dispatch/status.h"
 #include "resnet/text.h"
+#include "resnet/weights.h"
 
 /* ---- Opening ------------------------------------------------------------------------------------------------ */
 
@@ -95,7 +96,7 @@ static sk_status open_and_map(const struct sk_onnx_files *files, const char *wha
   const int error = errno;
   sk_free(parts);
   if (descriptor < 0) return fail_system(what, location, error);
-  const sk_status status = sk_file_map_descriptor(map, location, descriptor);
+  const sk_status status = sk_file_map_descriptor(map, location, descriptor, SK_WEIGHTS_MAX_BYTES);
   close(descriptor);
   return status;
 }

@@ -291,7 +291,7 @@ static sk_status fail_unknown(const sk_plan *plan, const char *model, const stru
     if (graph->nodes[i].op == SK_NODE_CONV) sk_suggestion_consider(&suggestion, graph->nodes[i].name);
   }
   return sk_fail(SK_BAD_FORMAT, "%s: layer \"%s\": no convolution of %s%s%s%s", sk_quote(plan->source).text,
-                 sk_quote_short(name).text, model, suggestion.nearest ? ", did you mean " : "",
+                 sk_quote_short(name).text, sk_quote_short(model).text, suggestion.nearest ? ", did you mean " : "",
                  suggestion.nearest ? suggestion.nearest : "", suggestion.nearest ? "?" : "");
 }
 

@@ -16,8 +16,6 @@
 
 enum { LENGTH_BYTES = 8, HEADER_LIMIT = 100000000 };
 
-#define FILE_LIMIT ((size_t)16 << 30) /* bytes: thirty times the weights of the largest network */
-
 static const struct dtype {
   const char *name;
   size_t bytes;
@@ -262,7 +260,7 @@ sk_status sk_weights_open(sk_weights **weights, const char *path) {
   if (!weights || !path) return sk_fail(SK_INVALID_ARGUMENT, "sk_weights_open: NULL argument");
   *weights = NULL;
   struct sk_file_map map;
-  sk_status status = sk_file_map_open_within(&map, path, FILE_LIMIT);
+  sk_status status = sk_file_map_open_within(&map, path, SK_WEIGHTS_MAX_BYTES);
   if (status) return status;
   status = sk_weights_parse(weights, path, map.data, map.length);
   if (status) {

@@ -6,6 +6,7 @@
 #include "skiplane.h"
 
 #define SK_TENSOR_MAX_RANK 8
+#define SK_WEIGHTS_MAX_BYTES ((size_t)16 << 30) /* of a mapped file: thirty times those of the largest network */
 
 enum sk_dtype { SK_DTYPE_F32, SK_DTYPE_F16, SK_DTYPE_BF16, SK_DTYPE_OTHER };
 

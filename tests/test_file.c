@@ -44,6 +44,7 @@ Test(file, refuses_to_map_what_is_no_file) {
   char *pipe = path_of("pipe");
   char *missing = path_of("missing");
   cr_assert_eq(mkfifo(pipe, 0600), 0);
+  alarm(20); /* ends what waits for the pipe */
   assert_refused(sk_file_map_open(&map, temporary_folder), SK_IO_ERROR, "a folder");
   assert_refused(sk_file_map_open(&map, pipe), SK_IO_ERROR, "a pipe");
   assert_refused(sk_file_map_open(&map, "/dev/null"), SK_IO_ERROR, "a device");

@@ -4,9 +4,14 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "bench/baseline.h"
+#include "bench/compare.h"
 #include "bench/conv_case.h"
+#include "bench/labels.h"
 #include "bench/memory.h"
+#include "bench/npy.h"
 #include "bench/pictures.h"
+#include "bench/shapes.h"
 #include "dispatch/conv.h"
 #include "resnet/file.h"
 #include "resnet/graph.h"
@@ -140,13 +145,79 @@ Test(limits, a_file_of_more_than_the_limit_is_refused) {
   free(path);
 }
 
-/* A file of 16 GiB and a byte that takes no room: nothing of it may be read or copied before it is refused. */
-Test(limits, weights_too_large_are_refused_unread) {
-  char *const path = put_file("large", "", 0);
+static sk_status read_weights(const char *path) {
   sk_weights *weights = NULL;
-  cr_assert_eq(truncate(path, ((off_t)16 << 30) + 1), 0);
-  expect_refused(sk_weights_open(&weights, path), SK_BAD_FORMAT, "expected at most 17179869184");
-  free(path);
+  return sk_weights_open(&weights, path);
+}
+
+static sk_status read_picture(const char *path) {
+  sk_image image;
+  return sk_image_open(&image, path);
+}
+
+static sk_status read_array(const char *path) {
+  struct sk_npy array;
+  return sk_npy_read(&array, path);
+}
+
+static sk_status read_baseline(const char *path) {
+  const struct sk_baseline_header header = {.seed = 1};
+  struct sk_baseline baseline;
+  const sk_status status = sk_baseline_read(&baseline, path, &header);
+  sk_baseline_free(&baseline);
+  return status;
+}
+
+static sk_status read_run(const char *path) {
+  const char *const words[2] = {path, path};
+  struct sk_saved_pair pair = {{NULL, NULL}, {NULL, NULL}};
+  const sk_status status = sk_saved_pair_read(&pair, words);
+  sk_saved_pair_free(&pair);
+  return status;
+}
+
+static sk_status read_labels(const char *path) {
+  struct sk_labels labels = {0};
+  const sk_status status = sk_labels_read(&labels, path, 1);
+  sk_labels_free(&labels);
+  return status;
+}
+
+static sk_status read_shapes(const char *path) {
+  struct sk_shapes shapes = {0};
+  const sk_status status = sk_shapes_read(&shapes, path);
+  sk_shapes_free(&shapes);
+  return status;
+}
+
+static sk_status read_case(const char *path) {
+  struct sk_conv_case_file file;
+  const sk_status status = sk_conv_case_read(&file, path);
+  sk_conv_case_free(&file);
+  return status;
+}
+
+/* Files that take no room: nothing of them may be read or copied before they are refused. */
+Test(limits, files_a_byte_too_large_are_refused_unread) {
+  static const struct {
+    const char *name;
+    sk_status (*read)(const char *path);
+    size_t most;
+  } kinds[] = {
+      {"weights", read_weights, (size_t)16 << 30}, {"picture", read_picture, (size_t)1 << 30},
+      {"array", read_array, (size_t)16 << 30},     {"baseline", read_baseline, (size_t)64 << 20},
+      {"run", read_run, (size_t)64 << 20},         {"labels", read_labels, (size_t)64 << 20},
+      {"shapes", read_shapes, (size_t)16 << 20},   {"case", read_case, (size_t)64 << 10},
+  };
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    char *const path = put_file(kinds[i].name, "", 0);
+    char limit[64];
+    cr_assert_eq(truncate(path, (off_t)kinds[i].most + 1), 0);
+    snprintf(limit, sizeof limit, "at most %zu", kinds[i].most);
+    cr_expect_neq(kinds[i].read(path), SK_OK, "%s", kinds[i].name);
+    cr_expect_not_null(strstr(sk_error_message(), limit), "%s: %s", kinds[i].name, sk_error_message());
+    free(path);
+  }
 }
 
 Test(limits, what_lies_inside_of_a_folder_is_told) {

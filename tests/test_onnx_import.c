@@ -14,6 +14,7 @@
 TestSuite(onnx_import, .init = make_folder, .fini = remove_folder);
 
 #if SK_HAVE_ONNX
+#include "resnet/onnx_tensor.h"
 #include "tests/onnx_text.h"
 
 /* ---- Opening ------------------------------------------------------------------------------------------------- */
@@ -430,10 +431,30 @@ Test(onnx_import, files_over_the_limit) {
   const sk_onnx_options small = {.max_bytes = 200};
   expect_message(open_text(CONV "node Conv c x,w y; output y", &small, &model), SK_UNSUPPORTED, "expected at most 200",
                  "size");
+  /* A byte more than the limit is too much. */
+  size_t length = 0;
+  Onnx__ModelProto *proto = onnx_text_model(CONV "node Conv c x,w y; output y");
+  uint8_t *bytes = onnx_text_pack(proto, &length);
+  const sk_onnx_options exact = {.max_bytes = length - 1};
+  char message[80];
+  snprintf(message, sizeof message, "%zu bytes, expected at most %zu", length, length - 1);
+  expect_message(sk_model_parse_onnx(&model, "m.onnx", bytes, length, &exact), SK_UNSUPPORTED, message, "a byte");
+  sk_onnx__model_proto__free_unpacked(proto, NULL);
+  free(bytes);
   /* The file fits, but not what is made of its weights. */
   const sk_onnx_options tight = {.max_bytes = 400};
   expect_message(open_text("input x Nx6; const w 6x10; node MatMul m x,w y; output y", &tight, &model), SK_UNSUPPORTED,
                  "bytes more of constants, expected at most 400", "memory");
+}
+
+Test(onnx_import, constants_over_the_limit) {
+  struct sk_onnx_storage storage = {.bytes_max = 8};
+  void *memory = NULL;
+  cr_assert_eq(sk_onnx_storage_take(&storage, "a", 5, &memory), SK_OK);
+  cr_assert_eq(sk_onnx_storage_take(&storage, "b", 3, &memory), SK_OK);
+  expect_message(sk_onnx_storage_take(&storage, "c", 1, &memory), SK_UNSUPPORTED, "c: 1 bytes more of constants", "c");
+  cr_expect_null(memory);
+  sk_onnx_storage_free(&storage);
 }
 
 /* ---- Tensors ------------------------------------------------------------------------------------------------- */
@@ -568,6 +589,19 @@ Test(onnx_import, files_that_are_not_beside_it_are_refused) {
   expect_external_refused("data", "18446744073709551617", NULL, SK_BAD_FORMAT, "expected a number of bytes");
   expect_external_refused("data", "-4", NULL, SK_BAD_FORMAT, "offset \"-4\", expected a number of bytes");
   expect_external_refused("data", "0", "12", SK_BAD_FORMAT, "12 bytes of data, expected 8");
+}
+
+/* A pipe without a writer is not waited for, and a file of 16 GiB and a byte, which takes no room, is not read. */
+Test(onnx_import, files_that_cannot_be_weights_are_refused) {
+  char *pipe = path_of("pipe"), *large = path_of("large");
+  write_floats("large");
+  cr_assert_eq(mkfifo(pipe, 0600), 0);
+  alarm(20); /* ends what waits for the pipe */
+  cr_assert_eq(truncate(large, ((off_t)16 << 30) + 1), 0);
+  expect_external_refused("pipe", NULL, NULL, SK_IO_ERROR, "is a pipe, expected a regular file");
+  expect_external_refused("large", NULL, NULL, SK_BAD_FORMAT, "17179869185 bytes, expected at most 17179869184");
+  free(pipe);
+  free(large);
 }
 
 /* ---- Networks ------------------------------------------------------------------------------------------------ */

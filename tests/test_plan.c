@@ -272,6 +272,20 @@ Test(plan, refuses_another_network) {
                 "layer \"layer2.0.conv1\": algorithm winograd6 does not apply");
 }
 
+/* The name of a network that came from a file is that file's, which may be anything. */
+Test(plan, refuses_a_layer_in_one_line_whatever_the_network_is_called) {
+  static const char name[] = "a\nb.onnx";
+  struct sk_graph graph = build();
+  char *const text = change_plan("\"model\": \"" MODEL, "\"model\": \"a\\nb.onnx");
+  strstr(text, "layer1.0.conv1")[strlen("layer1.0.conv")] = '3';
+  sk_plan *const plan = parse_whole(text);
+  expect_said(sk_plan_check(plan, name, &graph),
+              "layer \"layer1.0.conv3\": no convolution of a\\x0ab.onnx, did you mean");
+  sk_graph_destroy(&graph);
+  sk_plan_close(plan);
+  free(text);
+}
+
 Test(plan, refuses_a_layer_less) {
   char *const text = form_plan();
   char *const first = strstr(text, "\n{");

@@ -1,9 +1,7 @@
 /* libFuzzer target: the reader of ONNX files, and what a graph that it let through looks like.
  * Build: clang -g -fsanitize=fuzzer,address,undefined; run with tests/fuzz/corpus/onnx. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "resnet/model.h"
+#include "tests/fuzz/expect.h"
 
 static const sk_onnx_options options = {.input_shape = {1, 3, 32, 32}, .max_bytes = 1 << 24};
 
@@ -31,8 +29,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   sk_model_info info;
   struct sk_graph copy = {0};
   /* A folder that is not there: no fuzzer should read files that happen to be named. */
-  if (sk_model_parse_onnx(&model, "/nonexistent/fuzz.onnx", data, size, &options)) {
-    if (model || strlen(sk_error_message()) == 0) abort();
+  const sk_status status = sk_model_parse_onnx(&model, "/nonexistent/fuzz.onnx", data, size, &options);
+  expect_reason(status);
+  if (status) {
+    if (model) abort();
     return 0;
   }
   const struct sk_graph *const graph = sk_model_graph(model);

@@ -29,6 +29,17 @@ static void expect_sound(const struct sk_options *options, const struct sk_comma
   for (size_t i = 0; i < options->layer_count; i++) (void)strlen(options->layers[i]);
 }
 
+/* Nothing can be opened meanwhile; what is found is written to a file afterwards. */
+static enum sk_parsed parse_alone(struct sk_options *options, const struct sk_command *command, int argc, char **argv) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) abort();
+  const struct rlimit nothing = {0, limit.rlim_max};
+  if (setrlimit(RLIMIT_NOFILE, &nothing) != 0) abort();
+  const enum sk_parsed parsed = sk_options_parse(options, command, argc, argv);
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) abort();
+  return parsed;
+}
+
 static void parse(const struct sk_command *command, int argc, char **argv) {
   struct sk_options options;
   char *told = NULL;
@@ -36,7 +47,7 @@ static void parse(const struct sk_command *command, int argc, char **argv) {
   FILE *const before = stderr;
   stderr = open_memstream(&told, &length);
   if (!stderr) abort();
-  const enum sk_parsed parsed = sk_options_parse(&options, command, argc, argv);
+  const enum sk_parsed parsed = parse_alone(&options, command, argc, argv);
   fclose(stderr);
   stderr = before;
   if (parsed == SK_PARSED_ERROR) expect_told(told, length, command->name);
@@ -63,12 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!text) return 0;
   memcpy(text, data + 1, size - 1);
   const int count = split(text, size - 1, words);
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) abort();
-  const struct rlimit nothing = {0, limit.rlim_max};
-  if (setrlimit(RLIMIT_NOFILE, &nothing) != 0) abort();
   parse(command, count, words);
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) abort();
   free(text);
   return 0;
 }
