@@ -456,7 +456,7 @@ dist:
 deb: dist
 	$(Q)rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb
 	$(Q)cp $(tarball) $(BUILD)/deb/skiplane_$(VERSION).orig.tar.gz && tar -xzf $(tarball) -C $(BUILD)/deb
-	cd $(BUILD)/deb/$(release) && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS dpkg-buildpackage -us -uc
+	cd $(BUILD)/deb/$(release) && env -u BUILD -u MAKEFLAGS -u MAKELEVEL -u MFLAGS dpkg-buildpackage -us -uc
 
 # Functions that the header has gained since: they are new in this version. A function that is gone is an error of
 # dpkg-gensymbols, and another ABI.
