@@ -7,6 +7,7 @@
 #include "bench/npy.h"
 #include "bench/shapes.h"
 #include "dispatch/conv.h"
+#include "dispatch/isa.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
 #include "dispatch/tensor.h"
@@ -249,7 +250,7 @@ static const char *read_name(struct reader *r, const char *key, const char *valu
 
 static const char *read_isa(struct reader *r, const char *key, const char *value) {
   (void)key;
-  return sk_isa_parse(value, &r->c->isa) || r->c->isa == SK_ISA_AUTO ? "generic, avx2, avx512, neon or sse41" : NULL;
+  return sk_isa_parse(value, &r->c->isa) || r->c->isa == SK_ISA_AUTO ? SK_ISA_CHOICES : NULL;
 }
 
 static const char *read_algorithm(struct reader *r, const char *key, const char *value) {

@@ -12,6 +12,7 @@
 
 #include "bench/affinity.h"
 #include "bench/shapes.h"
+#include "dispatch/isa.h"
 #include "dispatch/status.h"
 #include "resnet/suggest.h"
 #include "resnet/text.h"
@@ -157,10 +158,11 @@ enum {
   ALGORITHM_WORDS = sizeof algorithm_words / sizeof algorithm_words[0],
   SCENARIO_WORDS = sizeof scenario_words / sizeof scenario_words[0]
 };
+_Static_assert((int)ISA_WORDS == SK_ISA_COUNT, "an ISA without a word");
 
 static sk_status read_isa(const char *text, sk_isa *isa) {
   if (!sk_isa_parse(text, isa)) return SK_OK;
-  return reject_word(text, isa_words, ISA_WORDS, "auto, generic, avx2, avx512, neon or sse41");
+  return reject_word(text, isa_words, ISA_WORDS, "auto, " SK_ISA_CHOICES);
 }
 
 static sk_status read_algorithm(const char *text, struct sk_options *options) {

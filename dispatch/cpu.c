@@ -11,11 +11,14 @@ struct cpuid_leaf {
   uint32_t eax, ebx, ecx, edx;
 };
 
-static struct cpuid_leaf cpuid(uint32_t leaf) {
+/* All zero where the CPU has no such leaf. */
+static struct cpuid_leaf cpuid_part(uint32_t leaf, uint32_t part) {
   struct cpuid_leaf r = {0, 0, 0, 0};
-  if ((uint32_t)__get_cpuid_max(0, NULL) >= leaf) __cpuid_count(leaf, 0, r.eax, r.ebx, r.ecx, r.edx);
+  __get_cpuid_count(leaf, part, &r.eax, &r.ebx, &r.ecx, &r.edx);
   return r;
 }
+
+static struct cpuid_leaf cpuid(uint32_t leaf) { return cpuid_part(leaf, 0); }
 
 static bool has(uint32_t word, uint32_t bits) { return (word & bits) == bits; }
 
@@ -41,28 +44,8 @@ bool sk_cpu_runs_avx512(void) {
 bool sk_cpu_runs_sse41(void) { return has(cpuid(1).ecx, bit_SSE4_1); }
 bool sk_cpu_runs_neon(void) { return false; }
 
-/* Bytes of the data cache of a level as a leaf tells that lists the core's caches one by one; 0: it does not. */
-static size_t listed_cache_bytes(uint32_t leaf, uint32_t level) {
-  struct cpuid_leaf r;
-  for (uint32_t i = 0; __get_cpuid_count(leaf, i, &r.eax, &r.ebx, &r.ecx, &r.edx) && (r.eax & 0x1f) != 0; i++) {
-    const bool holds_data = (r.eax & 0x1f) != 2;
-    if (!holds_data || (r.eax >> 5 & 7) != level) continue;
-    const size_t line = (r.ebx & 0xfff) + 1, partitions = (r.ebx >> 12 & 0x3ff) + 1, ways = (r.ebx >> 22) + 1;
-    return line * partitions * ways * ((size_t)r.ecx + 1);
-  }
-  return 0;
-}
-
-/* The C library would add up an AMD processor's L3 caches, of which a core uses one. */
-static size_t probed_cache_bytes(uint32_t level) {
-  const size_t intel = listed_cache_bytes(4, level);
-  return intel ? intel : listed_cache_bytes(0x8000001d, level);
-}
-
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
-
-static size_t probed_cache_bytes(uint32_t level) { return (void)level, 0; }
 
 bool sk_cpu_runs_neon(void) {
   const unsigned long asimd = 1UL << 1; /* HWCAP_ASIMD */
@@ -76,13 +59,41 @@ bool sk_cpu_runs_avx512(void) { return false; }
 
 #else
 
-static size_t probed_cache_bytes(uint32_t level) { return (void)level, 0; }
-
 bool sk_cpu_has_fma(void) { return false; }
 bool sk_cpu_runs_sse41(void) { return false; }
 bool sk_cpu_runs_avx2(void) { return false; }
 bool sk_cpu_runs_avx512(void) { return false; }
 bool sk_cpu_runs_neon(void) { return false; }
+
+#endif
+
+/* ---- Caches ------------------------------------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+
+enum { CACHE_NONE = 0, CACHE_OF_INSTRUCTIONS = 2 };
+
+/* Bytes of the data cache of a level as a leaf tells that lists the core's caches one by one; 0: it does not. */
+static size_t listed_cache_bytes(uint32_t leaf, uint32_t level) {
+  for (uint32_t i = 0;; i++) {
+    const struct cpuid_leaf r = cpuid_part(leaf, i);
+    const uint32_t kind = r.eax & 0x1f;
+    if (kind == CACHE_NONE) return 0;
+    if (kind == CACHE_OF_INSTRUCTIONS || (r.eax >> 5 & 7) != level) continue;
+    const size_t line = (r.ebx & 0xfff) + 1, partitions = (r.ebx >> 12 & 0x3ff) + 1, ways = (r.ebx >> 22) + 1;
+    return line * partitions * ways * ((size_t)r.ecx + 1);
+  }
+}
+
+/* The C library would add up an AMD processor's L3 caches, of which a core uses one. */
+static size_t probed_cache_bytes(uint32_t level) {
+  const size_t intel = listed_cache_bytes(4, level);
+  return intel ? intel : listed_cache_bytes(0x8000001d, level);
+}
+
+#else
+
+static size_t probed_cache_bytes(uint32_t level) { return (void)level, 0; }
 
 #endif
 

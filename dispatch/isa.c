@@ -56,8 +56,7 @@ sk_status sk_isa_parse(const char *name, sk_isa *isa) {
       return SK_OK;
     }
   }
-  return sk_fail(SK_INVALID_ARGUMENT, "isa \"%.40s\" is unknown, expected auto, generic, avx2, avx512, neon or sse41",
-                 name ? name : "");
+  return sk_fail(SK_INVALID_ARGUMENT, "isa \"%.40s\" is unknown, expected auto, " SK_ISA_CHOICES, name ? name : "");
 }
 
 static const struct candidate *find_candidate(sk_isa isa) {
@@ -95,8 +94,7 @@ sk_status sk_kernels_choose(sk_isa wanted, const struct sk_kernel_table **kernel
   const char *name = getenv("SKIPLANE_ISA");
   if (wanted == SK_ISA_AUTO && name && *name) {
     if (sk_isa_parse(name, &wanted)) {
-      return sk_fail(SK_INVALID_ARGUMENT,
-                     "SKIPLANE_ISA=%.40s is unknown, expected auto, generic, avx2, avx512, neon or sse41", name);
+      return sk_fail(SK_INVALID_ARGUMENT, "SKIPLANE_ISA=%.40s is unknown, expected auto, " SK_ISA_CHOICES, name);
     }
   }
   if (wanted != SK_ISA_AUTO) return choose_named(wanted, kernels);

@@ -4,6 +4,9 @@
 
 #include "kernels/kernels.h"
 
+/* The names that a user may give an ISA, for messages; sk_isa_parse takes "auto", too. */
+#define SK_ISA_CHOICES "generic, avx2, avx512, neon or sse41"
+
 /* Resolve `wanted` as sk_isa_choose does and return its kernels. */
 sk_status sk_kernels_choose(sk_isa wanted, const struct sk_kernel_table **kernels);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dispatch/conv.h"
+#include "dispatch/isa.h"
 #include "dispatch/memory.h"
 #include "dispatch/status.h"
 #include "resnet/file.h"
@@ -88,7 +89,7 @@ static sk_status read_fixed(const struct place *place, const char *key, const ch
 static sk_status read_isa(const struct place *place, sk_isa *isa) {
   const char *const name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(place->object, "isa"));
   if (name && !sk_isa_parse(name, isa) && *isa != SK_ISA_AUTO) return SK_OK;
-  return fail_field(place, "isa", "generic, avx2, avx512, neon or sse41");
+  return fail_field(place, "isa", SK_ISA_CHOICES);
 }
 
 /* ---- Layers ------------------------------------------------------------------------------------------------- */

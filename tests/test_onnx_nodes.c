@@ -270,8 +270,8 @@ static void keep_first_input(struct adapted *a) {
   if (a->input_count == 0 || a->inputs[0]->data_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT) return;
   a->elements = elements_of(a->inputs[0]);
   a->x = calloc(a->elements + 1, sizeof *a->x);
-  if (a->elements)
-    memcpy(a->x, values_of(a->inputs[0]), a->elements * sizeof *a->x); /* of none there may be no address */
+  if (a->elements == 0) return; /* of none there may be no address */
+  memcpy(a->x, values_of(a->inputs[0]), a->elements * sizeof *a->x);
 }
 
 /* Take out attributes that were no longer needed from operator set 7 on: what they asked for is what there is now. */

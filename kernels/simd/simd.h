@@ -43,6 +43,7 @@
 #else
 #define SK_UNROLL _Pragma("GCC unroll 64")
 #endif
+
 /* Long loops gain where the front end is what limits them: measured on x86. On Arm clang would mix the steps, for which
  * there are not registers enough. */
 #if SK_EMULATE_AVX512 || !defined(__x86_64__)
