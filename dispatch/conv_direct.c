@@ -1,4 +1,6 @@
 /* Direct convolution: groups of whole blocks, or one group of any size. */
+#include <string.h>
+
 #include "dispatch/conv_internal.h"
 #include "dispatch/status.h"
 
@@ -35,11 +37,6 @@ static void pack_square(const sk_conv *plan, const float *weights, float *packed
       for (size_t t = 0; t < taps; t++) packed_block(plan, packed, block, c, t)[l] = *from++;
     }
   }
-}
-
-static sk_status measure(sk_conv *plan) {
-  const sk_conv_shape *s = &plan->shape;
-  return sk_conv_size_weights(plan, s->groups * sk_blocks(sk_conv_group_outputs(s)), SK_BLOCK, reduction(s));
 }
 
 static void pack(sk_conv *plan, const float *weights) {
@@ -86,7 +83,9 @@ void sk_conv_direct_in_parts(const sk_conv *plan, const struct sk_conv_direct_ar
 /*
  * How a run divides its outputs: every combination of image, group, strip and panel of output blocks. Panels are
  * innermost: a strip's input stays in the L2 cache while all the weights pass by. A strip is some rows of an image, or
- * some pixels where rows are consecutive in memory and count as one long row.
+ * of a 1x1 convolution some pixels of all its rows as one long row, where they are consecutive in memory or are made
+ * so: the pixels that a stride leaves are gathered first, and short rows with halos are cut out of the long one
+ * afterwards.
  */
 struct division {
   size_t panels; /* of one group */
@@ -95,6 +94,8 @@ struct division {
   size_t unit;   /* rows, or pixels of the long row, that tiles should not be cut within; the last may have fewer */
   size_t length; /* of an image, in rows or pixels */
   bool flat;     /* one long row */
+  bool gathers;  /* its inputs */
+  bool cuts;     /* its outputs */
 };
 
 /* The rows, or the pixels of the long row, of one strip. */
@@ -107,41 +108,89 @@ static struct strip place_strip(const struct division *d, size_t strip) {
   return (struct strip){first, sk_size_min(end, d->length)};
 }
 
-/* Whether output rows follow each other in memory, in all tensors, as a 1x1 convolution without halos has it. */
-static bool rows_are_consecutive(const sk_conv_shape *s, const struct sk_tensor *x, const struct sk_tensor *residual,
-                                 const struct sk_tensor *y) {
-  return s->kernel_height == 1 && s->kernel_width == 1 && s->stride_height == 1 && s->stride_width == 1 &&
-         x->halo == 0 && y->halo == 0 && (!residual || residual->halo == 0);
+static bool has_one_tap(const sk_conv_shape *s) { return s->kernel_height == 1 && s->kernel_width == 1; }
+
+static bool can_gather(const sk_conv *plan) {
+  const sk_conv_shape *s = &plan->shape;
+  const bool strided = s->stride_height > 1 || s->stride_width > 1;
+  return has_one_tap(s) && strided && plan->in_layout == SK_LAYOUT_NCHW16C;
+}
+
+/* Rows shorter than two register tiles would be divided into narrow ones. */
+static bool can_cut(const sk_conv *plan) {
+  return has_one_tap(&plan->shape) && plan->out_width < 2 * plan->kernels->tile_pixels;
+}
+
+/* Whether output rows can be one long row. */
+static bool is_flat(const sk_conv *plan, const struct sk_tensor *x, const struct sk_tensor *residual,
+                    const struct sk_tensor *y) {
+  const sk_conv_shape *s = &plan->shape;
+  const bool inputs = can_gather(plan) || (s->stride_height == 1 && s->stride_width == 1 && x->halo == 0);
+  return has_one_tap(s) && inputs && (!residual || residual->halo == 0) && (y->halo == 0 || can_cut(plan));
 }
 
 /* Bytes of input that `length` rows of outputs, or pixels of the long row, read. Rows that a stride steps over are
  * never read. Pixels count all the same: nothing else would take the cache's sets that theirs would be in. */
-static size_t input_bytes(const sk_conv *plan, const struct division *d, size_t length, size_t width) {
+static size_t input_bytes(const sk_conv *plan, bool flat, size_t length) {
   const sk_conv_shape *s = &plan->shape;
-  const size_t pixels = d->flat ? length : length * sk_size_min(s->stride_height, s->kernel_height) * width;
-  return sk_conv_group_inputs(s) * pixels * s->stride_width * sizeof(float);
+  const size_t rows = length * sk_size_min(s->stride_height, s->kernel_height);
+  const size_t pixels = flat ? length : rows * plan->out_width * s->stride_width;
+  return sk_conv_group_inputs(s) * pixels * sizeof(float);
+}
+
+/* Nearly half of an L2 cache is a strip's input: measured with 512 KiB and with 1 MiB of it. */
+static size_t strip_bytes(const sk_conv *plan) { return plan->caches.l2_bytes / 16 * 7; }
+
+/* Units of the longest strip. */
+static size_t longest_strip(const sk_conv *plan, bool flat, size_t unit) {
+  /* No size of a checked shape is 0. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
+  return sk_size_max(1, strip_bytes(plan) / input_bytes(plan, flat, unit));
 }
 
 static struct division divide(const sk_conv *plan, size_t batch, const struct sk_tensor *x,
                               const struct sk_tensor *residual, const struct sk_tensor *y) {
   const sk_conv_shape *s = &plan->shape;
-  const bool flat = rows_are_consecutive(s, x, residual, y);
+  const bool flat = is_flat(plan, x, residual, y);
   struct division d = {.panels = sk_size_divide_up(sk_blocks(sk_conv_group_outputs(s)), plan->kernels->tile_blocks),
                        .unit = flat ? plan->kernels->tile_pixels : 2,
                        .length = flat ? y->height * y->width : y->height,
-                       .flat = flat};
-  /* Nearly half of an L2 cache: measured with 512 KiB and with 1 MiB of it. */
-  const size_t strip_bytes = plan->caches.l2_bytes / 16 * 7;
+                       .flat = flat,
+                       .gathers = flat && can_gather(plan),
+                       .cuts = flat && y->halo > 0};
   /* Tiles may have two rows, which stay together where two fit. */
-  if (!flat && input_bytes(plan, &d, 2, y->width) > strip_bytes) d.unit = 1;
+  if (!flat && input_bytes(plan, flat, 2) > strip_bytes(plan)) d.unit = 1;
   d.units = sk_size_divide_up(d.length, d.unit);
-  /* No size of a checked shape is 0. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
-  const size_t most = sk_size_max(1, strip_bytes / input_bytes(plan, &d, d.unit, y->width));
   /* Some items to each thread, for it to have its share within a fraction of one. */
   const size_t items = plan->threads == 1 ? 1 : 4 * (size_t)plan->threads;
   const size_t least = sk_size_divide_up(items, batch * s->groups * d.panels);
-  d.strips = sk_size_min(d.units, sk_size_max(sk_size_divide_up(d.units, most), least));
+  d.strips = sk_size_min(d.units, sk_size_max(sk_size_divide_up(d.units, longest_strip(plan, flat, d.unit)), least));
   return d;
+}
+
+/* Of the pixels that a thread gathers at a time, and of the outputs of a panel that it cuts. */
+static size_t strip_pixels(const sk_conv *plan) {
+  const size_t tile = plan->kernels->tile_pixels, units = sk_size_divide_up(plan->out_height * plan->out_width, tile);
+  return sk_size_min(units, longest_strip(plan, true, tile)) * tile;
+}
+static size_t gathered_floats(const sk_conv *plan) {
+  return can_gather(plan) ? sk_blocks(sk_conv_group_inputs(&plan->shape)) * strip_pixels(plan) * SK_BLOCK : 0;
+}
+static size_t cut_floats(const sk_conv *plan) {
+  return can_cut(plan) ? plan->kernels->tile_blocks * strip_pixels(plan) * SK_BLOCK : 0;
+}
+
+static size_t thread_floats(const sk_conv *plan) { return gathered_floats(plan) + cut_floats(plan); }
+
+static sk_status measure(sk_conv *plan) {
+  const sk_conv_shape *s = &plan->shape;
+  const sk_status status =
+      sk_conv_size_weights(plan, s->groups * sk_blocks(sk_conv_group_outputs(s)), SK_BLOCK, reduction(s));
+  if (status) return status;
+  /* Weights of which 16 rows have a size bound the channels, and so what one thread has. */
+  if (sk_size_multiply(thread_floats(plan) * sizeof(float), (size_t)plan->threads, &plan->tensor_workspace_bytes)) {
+    return SK_OK;
+  }
+  return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the gathered inputs overflows");
 }
 
 /* The kernel's arguments for the first row of a panel, but for the counts. */
@@ -203,41 +252,87 @@ static struct sk_share share_panels(struct sk_share share, size_t before, size_t
   return (struct sk_share){sk_size_min(first, panels), sk_size_min(end, panels)};
 }
 
-/* One run: its tensors, and how it is divided. */
+/* One run: its tensors, how it is divided, and what the calling thread gathers and cuts. */
 struct direct_run {
   const sk_conv *plan;
   const struct sk_tensor *x, *residual, *y;
   struct division division;
+  float *gathered; /* [input block of a group][pixel of the strip][16] */
+  float *uncut;    /* [block of a panel][pixel of the strip][16] */
 };
+
+/* Floats from a plane's first pixel to pixel `p` of the long row, where only every so many rows and columns count. */
+static size_t pixel_at(const struct sk_tensor *t, size_t p, size_t width, size_t stride_height, size_t stride_width) {
+  return p / width * stride_height * sk_tensor_row(t) + p % width * stride_width * SK_BLOCK;
+}
+
+/* Gather the strip's inputs of one group. */
+static void gather(const struct direct_run *run, size_t image, size_t group, struct strip strip) {
+  const sk_conv_shape *s = &run->plan->shape;
+  const size_t planes = sk_blocks(sk_conv_group_inputs(s)), width = run->y->width;
+  float *to = run->gathered;
+  for (size_t plane = 0; plane < planes; plane++) {
+    const float *const from = sk_conv_first_tap(s, run->x, image, group * planes + plane);
+    for (size_t p = strip.first; p < strip.end; p++, to += SK_BLOCK) {
+      memcpy(to, from + pixel_at(run->x, p, width, s->stride_height, s->stride_width), SK_BLOCK * sizeof *to);
+    }
+  }
+}
+
+/* Cut the strip's outputs of one block into rows. */
+static void cut(const struct direct_run *run, const float *from, float *plane, struct strip strip) {
+  for (size_t p = strip.first, pixels; p < strip.end; p += pixels, from += pixels * SK_BLOCK) {
+    pixels = sk_size_min(run->y->width - p % run->y->width, strip.end - p);
+    memcpy(plane + pixel_at(run->y, p, run->y->width, 1, 1), from, pixels * SK_BLOCK * sizeof *from);
+  }
+}
+
+/* Compute one panel of a strip; first: of those that the thread computes. */
+static void run_panel(const struct direct_run *run, struct sk_conv_direct_args args, struct strip strip, bool first) {
+  const struct division *d = &run->division;
+  const size_t strip_plane = (strip.end - strip.first) * SK_BLOCK, blocks = args.blocks, y_block = args.y_block;
+  float *const y = args.y;
+  enter_strip(&args, d, strip, run->y->width);
+  if (d->gathers) {
+    args.x = run->gathered;
+    args.x_block = strip_plane;
+    args.x_pixel = SK_BLOCK;
+  }
+  if (d->cuts) {
+    args.y = run->uncut;
+    args.y_block = strip_plane;
+  }
+  args.x_ahead = ahead(run->plan, &args, first && !d->gathers);
+  sk_conv_direct_in_parts(run->plan, &args);
+  if (!d->cuts) return;
+  for (size_t b = 0; b < blocks; b++) cut(run, run->uncut + b * strip_plane, y + b * y_block, strip);
+}
 
 /* Compute the thread's panels of the strip numbered `index` of all. */
 static void run_strip(const struct direct_run *run, struct sk_share share, size_t index) {
   const struct division *d = &run->division;
-  const size_t groups = run->plan->shape.groups, image_group = index / d->strips;
+  const size_t groups = run->plan->shape.groups, image = index / d->strips / groups, group = index / d->strips % groups;
   const struct strip strip = place_strip(d, index % d->strips);
-  const size_t before = (image_group * d->length + strip.first) * d->panels;
+  const size_t before = (index / d->strips * d->length + strip.first) * d->panels;
   const struct sk_share panels = share_panels(share, before, strip.end - strip.first, d->panels);
+  if (d->gathers && panels.first < panels.end) gather(run, image, group, strip);
   for (size_t p = panels.first; p < panels.end; p++) {
-    struct sk_conv_direct_args args =
-        panel_args(run->plan, run->x, run->residual, run->y, image_group / groups, image_group % groups, p);
-    enter_strip(&args, d, strip, run->y->width);
-    args.x_ahead = ahead(run->plan, &args, p == panels.first);
-    sk_conv_direct_in_parts(run->plan, &args);
+    run_panel(run, panel_args(run->plan, run->x, run->residual, run->y, image, group, p), strip, p == panels.first);
   }
 }
 
 static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
                 const struct sk_tensor *y, void *workspace) {
-  (void)workspace;
-  const struct direct_run direct_run = {plan, x, residual, y, divide(plan, batch, x, residual, y)};
-  const struct division *d = &direct_run.division;
+  const struct division d = divide(plan, batch, x, residual, y);
   const size_t image_groups = batch * plan->shape.groups;
 #pragma omp parallel num_threads(plan->threads)
   {
+    float *const own = (float *)workspace + sk_thread() * thread_floats(plan);
+    const struct direct_run direct_run = {plan, x, residual, y, d, own, own + gathered_floats(plan)};
     const uint64_t before = sk_denormals_enter(plan->flush_denormals);
     /* Strips are not quite equal, and there may be few: what threads share is the rows or pixels of all panels. */
-    const struct sk_share share = sk_thread_share(image_groups * d->length * d->panels);
-    for (size_t i = 0; i < image_groups * d->strips; i++) run_strip(&direct_run, share, i);
+    const struct sk_share share = sk_thread_share(image_groups * d.length * d.panels);
+    for (size_t i = 0; i < image_groups * d.strips; i++) run_strip(&direct_run, share, i);
     sk_denormals_leave(plan->flush_denormals, before);
     sk_tensor_clear_halo_in_team(y, batch);
   }
