@@ -104,7 +104,8 @@ hasty_gcc   := avx512
 hasty_clang := sse41 avx2 avx512 neon
 hasty_flags_gcc   := -fno-sanitize=undefined --param asan-instrumentation-with-call-threshold=0
 hasty_flags_clang := -fno-sanitize=undefined -mllvm -asan-instrumentation-with-call-threshold=0
-sanitized_kernel = $(if $(findstring address,$(SANITIZER_FLAGS)),$(if $(filter $(hasty_$(COMPILER)),$(1)),$(hasty_flags_$(COMPILER))))
+sanitized_kernel = $(if $(findstring address,$(SANITIZER_FLAGS)),\
+  $(if $(filter $(hasty_$(COMPILER)),$(1)),$(hasty_flags_$(COMPILER))))
 cxx      := $(common) -O2 $(CXXFLAGS) $(SANITIZER_FLAGS) $(BENCHMARK_CFLAGS) $(NUMERICS)
 link     := $(LDFLAGS) $(SANITIZER_FLAGS)
 # What the programs need beyond the library: the peers that they compare it with.

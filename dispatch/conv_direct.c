@@ -116,9 +116,10 @@ static bool can_gather(const sk_conv *plan) {
   return has_one_tap(s) && strided && plan->in_layout == SK_LAYOUT_NCHW16C;
 }
 
-/* Rows shorter than two register tiles would be divided into narrow ones. */
+/* Short rows that register tiles, of one row or of two, would not fill. */
 static bool can_cut(const sk_conv *plan) {
-  return has_one_tap(&plan->shape) && plan->out_width < 2 * plan->kernels->tile_pixels;
+  const size_t tile = plan->kernels->tile_pixels;
+  return has_one_tap(&plan->shape) && plan->out_width < 2 * tile && plan->out_width % (tile / 2) != 0;
 }
 
 /* Whether output rows can be one long row. */
@@ -130,7 +131,8 @@ static bool is_flat(const sk_conv *plan, const struct sk_tensor *x, const struct
 }
 
 /* Bytes of input that `length` rows of outputs, or pixels of the long row, read. Rows that a stride steps over are
- * never read. Pixels count all the same: nothing else would take the cache's sets that theirs would be in. */
+ * never read. Pixels within rows count all the same: nothing else would take the cache's sets that theirs would be in.
+ */
 static size_t input_bytes(const sk_conv *plan, bool flat, size_t length) {
   const sk_conv_shape *s = &plan->shape;
   const size_t rows = length * sk_size_min(s->stride_height, s->kernel_height);
