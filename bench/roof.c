@@ -4,6 +4,7 @@
 
 #include "dispatch/conv.h"
 #include "dispatch/size.h"
+#include "kernels/winograd_points.h"
 
 /* The smallest level from L2 on that holds so many bytes; memory holds all. */
 static const struct sk_bandwidth *level_of(const struct sk_bandwidths *bandwidths, size_t bytes) {
@@ -31,12 +32,19 @@ struct sk_roof sk_roof_find(double peak, const struct sk_bandwidths *bandwidths,
   return roof;
 }
 
+/* The points of the tiles side by side along a dimension. */
+static size_t points_along(size_t m, size_t stride, size_t outputs) {
+  const size_t tiles = sk_size_divide_up(outputs, m), alpha = stride == 2 ? 2 * m + 1 : m + 2;
+  const size_t last = sk_winograd_points(alpha, (outputs - 1) % m + alpha - m + 1);
+  return (tiles - 1) * alpha + last;
+}
+
 double sk_executed_macs(const sk_layer_info *layer) {
   const size_t m = sk_winograd_outputs(layer->algorithm);
   const double direct = (double)layer->macs;
   if (m == 0 || layer->macs == 0) return direct;
-  const size_t tiles = sk_size_divide_up(layer->out_height, m) * sk_size_divide_up(layer->out_width, m);
-  const size_t side = layer->stride == 2 ? 2 * m + 1 : m + 2;
-  const double products = (double)tiles * (double)(side * side);
+  const size_t down = points_along(m, layer->stride, layer->out_height);
+  const size_t along = points_along(m, layer->stride, layer->out_width);
+  const double products = (double)down * (double)along;
   return direct * products / (9 * (double)layer->out_height * (double)layer->out_width);
 }

@@ -29,8 +29,8 @@ struct sk_roof {
 struct sk_roof sk_roof_find(double peak, const struct sk_bandwidths *bandwidths, const struct sk_roof_work *work);
 
 /* Multiply-adds that an algorithm executes for one image of a layer: those of direct convolution, but for Winograd's
- * F(m,3), which takes (m+2)^2 products for each tile of m x m outputs, (2m+1)^2 with stride 2, tiles at the edge being
- * whole ones. */
+ * F(m,3), which takes (m+2)^2 products for each tile of m x m outputs, (2m+1)^2 with stride 2, fewer for trimmed tiles
+ * (kernels/winograd_points.h). */
 double sk_executed_macs(const sk_layer_info *layer);
 
 #endif

@@ -168,6 +168,11 @@ bool sk_winograd_exact(size_t m, size_t stride, sk_reference_winograd *winograd)
   return false;
 }
 
+sk_reference_winograd sk_winograd_of_tile(const sk_reference_winograd *winograd, size_t outputs) {
+  const bool trims = winograd->stride == 1 && winograd->outputs <= 4;
+  return trims ? sk_reference_winograd_trim(winograd, outputs) : *winograd;
+}
+
 static void make_absolute(sk_reference_winograd_matrix matrix) {
   for (size_t i = 0; i < SK_REFERENCE_WINOGRAD_MAX_ALPHA; i++) {
     for (size_t j = 0; j < SK_REFERENCE_WINOGRAD_MAX_ALPHA; j++) {
@@ -192,8 +197,10 @@ sk_reference_winograd sk_winograd_absolute(const sk_reference_winograd *winograd
  *   F(4,3), alpha 6   input: constant, sum, constant, product, sum              output: sum, constant, product, sum
  *   F(6,3), alpha 8   input: constant, sum, sum, constant, product, sum         output: sum, constant, product, 3 sums
  *
- * where "constant" is the rounding of a coefficient to float. None exceeds alpha; two dimensions are two passes. With
- * stride 2, where a multiply-add is one rounding and odd elements are copied by the input transform,
+ * where "constant" is the rounding of a coefficient to float. None exceeds alpha, nor do those of trimmed tiles:
+ * F(4,3)'s to three outputs have constant, product and 3 sums at most in the input, sum, constant, product and sum in
+ * the output, fewer with fewer outputs; F(2,3)'s constant, product, sum, and 2 sums. Two dimensions are two passes.
+ * With stride 2, where a multiply-add is one rounding and odd elements are copied by the input transform,
  *
  *   F(2,3), alpha 5   input: constant, multiply-add                         output: sum, constant, multiply-add, sum
  *   F(4,3), alpha 9   input: constant, multiply-add, twice over             output: sum, constant, 2 multiply-adds
@@ -229,29 +236,44 @@ struct sk_winograd_norms sk_winograd_norms(const sk_reference_winograd *winograd
  * winograd_transform.h, with the constants that follow them:
  *
  *   input   F(2,3) 1; F(4,3) even part 1, odd part 3/2 * 1 + 1; F(6,3) even part 2, odd part 2 * 2 + 1; stride 2:
- *           F(2,3) 1, F(4,3) even part 1, odd part 5/4 * 1, multiply-add 1: 7 at most;
- *   output  F(2,3) 1; F(4,3) 2; F(6,3) 3; stride 2: F(2,3) 1, F(4,3) 2: 3 at most.
+ *           F(2,3) 1, F(4,3) even part 1, odd part 5/4 * 1, multiply-add 1; trimmed: F(4,3) to three outputs, even
+ *           part 3, odd part 2, point b 3 * 1 + 1, others fewer: 7 at most;
+ *   output  F(2,3) 1; F(4,3) 2; F(6,3) 3; stride 2: F(2,3) 1, F(4,3) 2; trimmed: 2: 3 at most.
  *
  * The second dimension multiplies the errors of the first by the norm of the matrix, and makes as many of its own.
  *
- * In Y = A^T [sum_c U_c .* V_c] A, with norms a, g, b of A^T, G, B^T, |U| <= g^2 |w| and |V| <= b^2 |x|: each channel
- * adds |U| times the input transform's error, eta |V| for the rounding of U, and eta for that of the product and sum.
- * A^T and A multiply this by a^2 at most; then come the output transform's own errors. Bias and residual are added
- * exactly where the sum is denormal. 1% covers products of these with the relative errors of the roundings that follow.
+ * In Y = A^T [sum_c U_c .* V_c] A, with the largest norms a, g, b of any tile's A^T, G, B^T, |U| <= g^2 |w| and |V| <=
+ * b^2 |x|: each channel adds |U| times the input transform's error, eta |V| for the rounding of U, and eta for that of
+ * the product and sum. A^T and A multiply this by a^2 at most; then come the output transform's own errors. Bias and
+ * residual are added exactly where the sum is denormal. 1% covers products of these with the relative errors of the
+ * roundings that follow.
  */
 enum { INPUT_UNDERFLOWS = 7, OUTPUT_UNDERFLOWS = 3 };
 
+/* The largest of whole and trimmed tiles. */
+static struct sk_winograd_norms largest_norms(const sk_reference_winograd *winograd) {
+  struct sk_winograd_norms largest = {0};
+  for (size_t outputs = 1; outputs <= winograd->outputs; outputs++) {
+    const sk_reference_winograd tile = sk_winograd_of_tile(winograd, outputs);
+    const struct sk_winograd_norms norm = sk_winograd_norms(&tile);
+    largest.input = fmax(largest.input, norm.input);
+    largest.filter = fmax(largest.filter, norm.filter);
+    largest.output = fmax(largest.output, norm.output);
+  }
+  return largest;
+}
+
 double sk_winograd_input_underflow(const sk_reference_winograd *winograd) {
-  return 1.01 * UNDERFLOW * (sk_winograd_norms(winograd).input + 1) * INPUT_UNDERFLOWS;
+  return 1.01 * UNDERFLOW * (largest_norms(winograd).input + 1) * INPUT_UNDERFLOWS;
 }
 
 double sk_winograd_output_underflow(const sk_reference_winograd *winograd) {
-  return 1.01 * UNDERFLOW * (sk_winograd_norms(winograd).output + 1) * OUTPUT_UNDERFLOWS;
+  return 1.01 * UNDERFLOW * (largest_norms(winograd).output + 1) * OUTPUT_UNDERFLOWS;
 }
 
 double sk_winograd_underflow(const sk_reference_winograd *winograd, size_t channels, double largest_x,
                              double largest_weight) {
-  const struct sk_winograd_norms norm = sk_winograd_norms(winograd);
+  const struct sk_winograd_norms norm = largest_norms(winograd);
   const double u = norm.filter * norm.filter * largest_weight, v = norm.input * norm.input * largest_x;
   const double channel = u * sk_winograd_input_underflow(winograd) + 1.01 * UNDERFLOW * (v + 1);
   return norm.output * norm.output * (double)channels * channel + sk_winograd_output_underflow(winograd);
@@ -266,76 +288,109 @@ static double absolute_at(const sk_conv_shape *s, const double *plane, size_t ro
   return fabs(plane[(row - s->pad_top) * s->in_width + (column - s->pad_left)]);
 }
 
-/* |G| |g| |G^T| of every kernel: [out_channels][in_channels][MAX_POINTS]. */
-static double *transform_kernels(const sk_reference_winograd *absolute, const sk_conv_shape *s, const double *weights) {
-  const size_t kernels = s->out_channels * s->in_channels;
-  double *u = malloc(kernels * MAX_POINTS * sizeof *u);
-  if (!u) abort();
-  for (size_t i = 0; i < kernels; i++) {
+/* The matrices of a kind of tile, down the columns and along the rows, by their absolute values. */
+struct tile_kind {
+  sk_reference_winograd down, along;
+};
+
+static struct tile_kind kind_of(const sk_reference_winograd *winograd, size_t rows, size_t columns) {
+  const sk_reference_winograd down = sk_winograd_of_tile(winograd, rows),
+                              along = sk_winograd_of_tile(winograd, columns);
+  return (struct tile_kind){sk_winograd_absolute(&down), sk_winograd_absolute(&along)};
+}
+
+static size_t kind_points(const struct tile_kind *kind) { return kind->down.alpha * kind->along.alpha; }
+
+/* |G| |g| |G^T| of every kernel: u[out_channels][in_channels][MAX_POINTS]. */
+static void transform_kernels(const struct tile_kind *kind, const sk_conv_shape *s, const double *weights, double *u) {
+  for (size_t i = 0; i < s->out_channels * s->in_channels; i++) {
     double g[9];
     for (size_t t = 0; t < 9; t++) g[t] = fabs(weights[i * 9 + t]);
-    sk_reference_winograd_filter_2d(absolute, g, u + i * MAX_POINTS);
+    sk_reference_winograd_filter_2d(&kind->down, &kind->along, g, u + i * MAX_POINTS);
   }
-  return u;
 }
 
-/* |B^T| |d| |B| of every channel of the tile whose first input is (row, column): [in_channels][MAX_POINTS]. */
-static void transform_tile(const sk_reference_winograd *absolute, const sk_conv_shape *s, const double *image,
-                           size_t row, size_t column, double *v) {
-  const size_t alpha = absolute->alpha;
+/* |B^T| |d| |B| of every channel of the tile whose first input is (row, column): v[in_channels][MAX_POINTS]. */
+static void transform_tile(const struct tile_kind *kind, const sk_conv_shape *s, const double *image, size_t row,
+                           size_t column, double *v) {
+  const size_t across = kind->along.alpha;
   for (size_t c = 0; c < s->in_channels; c++) {
     double d[MAX_POINTS];
-    for (size_t p = 0; p < alpha * alpha; p++) {
-      d[p] = absolute_at(s, image + c * s->in_height * s->in_width, row + p / alpha, column + p % alpha);
+    for (size_t p = 0; p < kind_points(kind); p++) {
+      d[p] = absolute_at(s, image + c * s->in_height * s->in_width, row + p / across, column + p % across);
     }
-    sk_reference_winograd_input_2d(absolute, d, v + c * MAX_POINTS);
+    sk_reference_winograd_input_2d(&kind->down, &kind->along, d, v + c * MAX_POINTS);
   }
 }
 
-/* |A^T| (sum over channels of u .* v) |A|: tile[outputs][outputs]. */
-static void tile_magnitude(const sk_reference_winograd *absolute, size_t channels, const double *u, const double *v,
+/* |A^T| (sum over channels of u .* v) |A|: tile[down's outputs][along's outputs]. */
+static void tile_magnitude(const struct tile_kind *kind, size_t channels, const double *u, const double *v,
                            double *tile) {
   double sums[MAX_POINTS] = {0};
-  const size_t points = absolute->alpha * absolute->alpha;
   for (size_t c = 0; c < channels; c++) {
-    for (size_t p = 0; p < points; p++) sums[p] += u[c * MAX_POINTS + p] * v[c * MAX_POINTS + p];
+    for (size_t p = 0; p < kind_points(kind); p++) sums[p] += u[c * MAX_POINTS + p] * v[c * MAX_POINTS + p];
   }
-  sk_reference_winograd_output_2d(absolute, sums, tile);
+  sk_reference_winograd_output_2d(&kind->down, &kind->along, sums, tile);
 }
 
-static void tile_magnitudes(const sk_reference_winograd *absolute, const sk_conv_shape *s, const double *u,
-                            const double *v, size_t row, size_t column, double *magnitude) {
+/* Of one tile, at output (row, column) of every channel of an image. */
+static void tile_magnitudes(const struct tile_kind *kind, const sk_conv_shape *s, const double *u, const double *v,
+                            size_t row, size_t column, double *magnitude) {
   size_t height, width;
   sk_reference_conv_output_size(s, &height, &width);
-  const size_t m = absolute->outputs;
   for (size_t k = 0; k < s->out_channels; k++) {
     double tile[MAX_POINTS];
-    tile_magnitude(absolute, s->in_channels, u + k * s->in_channels * MAX_POINTS, v, tile);
-    for (size_t i = 0; i < m && row + i < height; i++) {
-      for (size_t j = 0; j < m && column + j < width; j++) {
-        magnitude[(k * height + row + i) * width + column + j] = tile[i * m + j];
+    tile_magnitude(kind, s->in_channels, u + k * s->in_channels * MAX_POINTS, v, tile);
+    for (size_t i = 0; i < kind->down.outputs && row + i < height; i++) {
+      for (size_t j = 0; j < kind->along.outputs && column + j < width; j++) {
+        magnitude[(k * height + row + i) * width + column + j] = tile[i * kind->along.outputs + j];
       }
     }
   }
 }
 
-void sk_winograd_magnitude(const sk_reference_winograd *winograd, const sk_conv_shape *s, const double *x,
-                           const double *weights, double *magnitude) {
-  const sk_reference_winograd absolute = sk_winograd_absolute(winograd);
-  size_t height, width;
-  sk_reference_conv_output_size(s, &height, &width);
-  double *u = transform_kernels(&absolute, s, weights);
+/* The outputs from `first` on, of a dimension of `size`, that a tile of m has. */
+static size_t tile_outputs(size_t first, size_t size, size_t m) { return size - first < m ? size - first : m; }
+
+/* Tiles of one kind lie in rows [top, bottom) and columns [left, right) of the outputs. */
+struct kind_area {
+  size_t top, bottom, left, right;
+};
+
+static void area_magnitudes(const sk_reference_winograd *winograd, const sk_conv_shape *s, const double *x,
+                            const double *weights, struct kind_area area, double *magnitude) {
+  const size_t m = winograd->outputs, stride = winograd->stride;
+  if (area.top == area.bottom || area.left == area.right) return;
+  const struct tile_kind kind =
+      kind_of(winograd, tile_outputs(area.top, area.bottom, m), tile_outputs(area.left, area.right, m));
+  double *u = malloc(s->out_channels * s->in_channels * MAX_POINTS * sizeof *u);
   double *v = malloc(s->in_channels * MAX_POINTS * sizeof *v);
-  if (!v) abort();
-  for (size_t n = 0; n < s->batch; n++) {
-    const double *image = x + n * s->in_channels * s->in_height * s->in_width;
-    for (size_t row = 0; row < height; row += winograd->outputs) {
-      for (size_t column = 0; column < width; column += winograd->outputs) {
-        transform_tile(&absolute, s, image, row * winograd->stride, column * winograd->stride, v);
-        tile_magnitudes(&absolute, s, u, v, row, column, magnitude + n * s->out_channels * height * width);
-      }
+  if (!u || !v) abort();
+  transform_kernels(&kind, s, weights, u);
+  for (size_t row = area.top; row < area.bottom; row += m) {
+    for (size_t column = area.left; column < area.right; column += m) {
+      transform_tile(&kind, s, x, row * stride, column * stride, v);
+      tile_magnitudes(&kind, s, u, v, row, column, magnitude);
     }
   }
   free(v);
   free(u);
+}
+
+void sk_winograd_magnitude(const sk_reference_winograd *winograd, const sk_conv_shape *s, const double *x,
+                           const double *weights, double *magnitude) {
+  const size_t m = winograd->outputs;
+  size_t height, width;
+  sk_reference_conv_output_size(s, &height, &width);
+  const size_t whole_rows = height / m * m, whole_columns = width / m * m; /* what is left may be of a trimmed tile */
+  const struct kind_area areas[] = {{0, whole_rows, 0, whole_columns},
+                                    {0, whole_rows, whole_columns, width},
+                                    {whole_rows, height, 0, whole_columns},
+                                    {whole_rows, height, whole_columns, width}};
+  for (size_t n = 0; n < s->batch; n++) {
+    const double *image = x + n * s->in_channels * s->in_height * s->in_width;
+    double *to = magnitude + n * s->out_channels * height * width;
+    for (size_t i = 0; i < sizeof areas / sizeof areas[0]; i++)
+      area_magnitudes(winograd, s, image, weights, areas[i], to);
+  }
 }

@@ -65,6 +65,40 @@ static void input_1d_stride2(const struct pairs *pairs, const float *d, float *o
   for (size_t n = 0; n < 2 * k; n++) out[2 * k + 1 + n] = d[2 * n + 1];
 }
 
+/* Trimmed to one output: the points 0, a and infinity; of F(4,3), b and -b are left out besides -a. */
+static void input_1d_to_1(const struct pairs *pairs, const float *d, float *out) {
+  const double a = pairs->point[0], b = pairs->count > 1 ? pairs->point[1] : 0;
+  const double zero = pairs->count > 1 ? a * -(b * b) : a, at_a = pairs->count > 1 ? 2 * a * (a * a - b * b) : 2 * a;
+  out[0] = scaled_add(-a * zero, d[0], (float)zero * d[1]);
+  out[1] = (float)at_a * d[1];
+  out[2] = scaled_add(-a, d[1], d[2]);
+}
+
+/* The points 0, a, -a and infinity of F(4,3). */
+static void input_1d_to_2(const struct pairs *pairs, const float *d, float *out) {
+  const double aa = pairs->point[0] * pairs->point[0], bb = pairs->point[1] * pairs->point[1];
+  const float even = (float)(aa - bb) * d[2], odd = (float)((aa - bb) * pairs->point[0]) * d[1];
+  out[0] = scaled_add(aa * bb, d[0], (float)-bb * d[2]);
+  out[1] = even + odd;
+  out[2] = even - odd;
+  out[3] = scaled_add(-aa, d[1], d[3]);
+}
+
+/* The points 0, a, -a, b and infinity of F(4,3). */
+static void input_1d_to_3(const struct pairs *pairs, const float *d, float *out) {
+  const double a = pairs->point[0], b = pairs->point[1];
+  const float zero = scaled_add(-(b * b), d[2], (float)b * d[3]);
+  const float even = scaled_add(a * a - b * b, d[2], (float)b * d[3]), odd = (float)a * d[3];
+  const float even_1 = scaled_add(-(a * a * b), d[1], even), odd_1 = scaled_add(-(a * b * b), d[1], odd);
+  out[0] = scaled_add(a * a * b * b, d[0], scaled_add(-(a * a * b), d[1], zero));
+  out[1] = even_1 + odd_1;
+  out[2] = even_1 - odd_1;
+  out[3] = (float)(2 * b) * scaled_add(-(a * a), d[1], d[3]);
+  out[4] = scaled_add(-b, d[3], d[4]);
+  out[4] = scaled_add(-(a * a), d[2], out[4]);
+  out[4] = scaled_add(a * a * b, d[1], out[4]);
+}
+
 /* ---- Output ---- */
 
 /* The sum and the difference of each pair's products. */
@@ -127,31 +161,65 @@ static void output_1d_stride2(const struct pairs *pairs, const float *t, float *
   out[3] = powers(pairs, &parts, 3, &last);
 }
 
+static void output_1d_to_1(const struct pairs *pairs, const float *t, float *out) {
+  (void)pairs;
+  out[0] = t[0] + (t[1] + t[2]);
+}
+
+static void output_1d_to_2(const struct pairs *pairs, const float *t, float *out) {
+  out[0] = t[0] + (t[1] + t[2]);
+  out[1] = scaled_add(pairs->point[0], t[1] - t[2], t[3]);
+}
+
+static void output_1d_to_3(const struct pairs *pairs, const float *t, float *out) {
+  const double a = pairs->point[0], b = pairs->point[1];
+  out[0] = t[0] + ((t[1] + t[2]) + t[3]);
+  out[1] = scaled_add(a, t[1] - t[2], (float)b * t[3]);
+  out[2] = scaled_add(a * a, t[1] + t[2], scaled_add(b * b, t[3], t[4]));
+}
+
 /* ---- Two dimensions: down the columns first, then along the rows ---- */
 
 typedef void transform_1d(const struct pairs *pairs, const float *from, float *to);
 
-/* Transform from[alpha][alpha] to to[size][size]. */
-static void transform_2d(transform_1d *transform, const struct pairs *pairs, size_t alpha, size_t size,
-                         const float *from, float *to) {
-  float half[MAX_ALPHA][MAX_ALPHA] = {{0}}, column[MAX_ALPHA] = {0}, out[MAX_ALPHA];
-  for (size_t j = 0; j < alpha; j++) {
-    for (size_t i = 0; i < alpha; i++) column[i] = from[i * alpha + j];
-    transform(pairs, column, out);
-    for (size_t i = 0; i < size; i++) half[i][j] = out[i];
-  }
-  for (size_t i = 0; i < size; i++) transform(pairs, half[i], to + i * size);
-}
+/* One dimension: numbers that go in and come out, and the transform. */
+struct dimension {
+  size_t from, to;
+  transform_1d *transform;
+};
 
 static size_t alpha_of(size_t m, size_t stride) { return stride == 2 ? 2 * m + 1 : m + 2; }
 
-void sk_winograd_input_bits(size_t m, size_t stride, const float *d, float *v) {
-  const struct pairs pairs = pairs_of(m, stride);
-  const size_t alpha = alpha_of(m, stride);
-  transform_2d(stride == 2 ? input_1d_stride2 : input_1d, &pairs, alpha, alpha, d, v);
+static struct dimension input_of(size_t m, size_t stride, size_t points) {
+  static transform_1d *const trimmed[] = {input_1d_to_1, input_1d_to_2, input_1d_to_3};
+  if (points < alpha_of(m, stride)) return (struct dimension){points, points, trimmed[points - 3]};
+  return (struct dimension){points, points, stride == 2 ? input_1d_stride2 : input_1d};
 }
 
-void sk_winograd_output_bits(size_t m, size_t stride, const float *t, float *y) {
+static struct dimension output_of(size_t m, size_t stride, size_t points) {
+  static transform_1d *const trimmed[] = {output_1d_to_1, output_1d_to_2, output_1d_to_3};
+  if (points < alpha_of(m, stride)) return (struct dimension){points, points - 2, trimmed[points - 3]};
+  return (struct dimension){points, m, stride == 2 ? output_1d_stride2 : output_1d};
+}
+
+/* Transform from[down.from][along.from] to to[down.to][along.to]. */
+static void transform_2d(const struct pairs *pairs, struct dimension down, struct dimension along, const float *from,
+                         float *to) {
+  float half[MAX_ALPHA][MAX_ALPHA] = {{0}}, column[MAX_ALPHA] = {0}, out[MAX_ALPHA];
+  for (size_t j = 0; j < along.from; j++) {
+    for (size_t i = 0; i < down.from; i++) column[i] = from[i * along.from + j];
+    down.transform(pairs, column, out);
+    for (size_t i = 0; i < down.to; i++) half[i][j] = out[i];
+  }
+  for (size_t i = 0; i < down.to; i++) along.transform(pairs, half[i], to + i * along.to);
+}
+
+void sk_winograd_input_bits(size_t m, size_t stride, size_t down, size_t along, const float *d, float *v) {
   const struct pairs pairs = pairs_of(m, stride);
-  transform_2d(stride == 2 ? output_1d_stride2 : output_1d, &pairs, alpha_of(m, stride), m, t, y);
+  transform_2d(&pairs, input_of(m, stride, down), input_of(m, stride, along), d, v);
+}
+
+void sk_winograd_output_bits(size_t m, size_t stride, size_t down, size_t along, const float *t, float *y) {
+  const struct pairs pairs = pairs_of(m, stride);
+  transform_2d(&pairs, output_of(m, stride, down), output_of(m, stride, along), t, y);
 }

@@ -4,10 +4,12 @@
 
 #include <stddef.h>
 
-/* v = B^T d B of F(m,3), every operation rounded as the kernels must: d, v: [alpha][alpha]. */
-void sk_winograd_input_bits(size_t m, size_t stride, const float *d, float *v);
+/* v = B^T d B of F(m,3), every operation rounded as the kernels must, of a tile with so many points down its columns
+ * and along its rows, fewer than alpha where it is trimmed: d, v: [down][along]. */
+void sk_winograd_input_bits(size_t m, size_t stride, size_t down, size_t along, const float *d, float *v);
 
-/* y = A^T t A likewise, without bias: t: [alpha][alpha], y: [m][m]. */
-void sk_winograd_output_bits(size_t m, size_t stride, const float *t, float *y);
+/* y = A^T t A likewise, without bias: t: [down][along], y: [outputs down][outputs along], m of each where it is whole.
+ */
+void sk_winograd_output_bits(size_t m, size_t stride, size_t down, size_t along, const float *t, float *y);
 
 #endif

@@ -11,9 +11,20 @@ enum { MAX_ALPHA = SK_REFERENCE_WINOGRAD_MAX_ALPHA, MAX_POINTS = MAX_ALPHA * MAX
 
 struct winograd_case {
   size_t m, stride;
-  size_t rows, columns; /* of the tile that exist */
+  size_t rows, columns; /* of the tile that exist: inputs or outputs */
   sk_reference_winograd exact, absolute;
+  struct dimension {
+    sk_reference_winograd exact, absolute;
+  } down, along; /* of the tile: trimmed, or as `exact` and `absolute` are */
 };
+
+/* The points of the tile, fewer than alpha^2 where it is trimmed, and the number of one among all. */
+static size_t tile_points(const struct winograd_case *c) { return c->down.exact.alpha * c->along.exact.alpha; }
+static size_t place_point(const struct winograd_case *c, size_t p) {
+  const size_t alpha = c->exact.alpha, rows = c->down.exact.alpha, columns = c->along.exact.alpha;
+  const size_t i = p / columns, j = p % columns;
+  return (i + 1 < rows ? i : alpha - 1) * alpha + (j + 1 < columns ? j : alpha - 1);
+}
 
 /* Whether transforms of small integers are exact in float: entries with few bits. */
 static bool has_few_bits(const sk_reference_winograd_matrix matrix) {
@@ -34,20 +45,20 @@ static sk_winograd_input_fn *input_kernel(const struct sk_kernel_table *k, const
 struct input_model {
   const struct winograd_case *c;
   enum sk_data data;
-  float x[MAX_POINTS][SK_BLOCK];    /* rows x columns of it exist, the rest is zero */
+  float x[MAX_POINTS][SK_BLOCK];    /* of the tile's points; rows x columns of it exist, the rest is zero */
   float bits[MAX_POINTS][SK_BLOCK]; /* what must come of it */
   double exact[SK_BLOCK][MAX_POINTS], magnitude[SK_BLOCK][MAX_POINTS];
 };
 
-static void input_exact(const sk_reference_winograd *winograd, const struct input_model *model, size_t lane,
-                        bool absolute, double *v) {
-  const size_t points = winograd->alpha * winograd->alpha;
-  double d[MAX_POINTS];
-  for (size_t p = 0; p < points; p++) {
-    const double value = (double)model->x[p][lane];
-    d[p] = absolute ? fabs(value) : value;
+static void input_exact(const struct input_model *model, size_t lane, double *v, double *magnitude) {
+  const struct dimension *const down = &model->c->down, *const along = &model->c->along;
+  double d[MAX_POINTS], absolute[MAX_POINTS];
+  for (size_t p = 0; p < tile_points(model->c); p++) {
+    d[p] = (double)model->x[p][lane];
+    absolute[p] = fabs(d[p]);
   }
-  sk_reference_winograd_input_2d(winograd, d, v);
+  sk_reference_winograd_input_2d(&down->exact, &along->exact, d, v);
+  sk_reference_winograd_input_2d(&down->absolute, &along->absolute, absolute, magnitude);
 }
 
 /* One lane of an array of pixels, and back. */
@@ -60,27 +71,25 @@ static void put_lane(const float *from, size_t count, size_t lane, float pixels[
 
 static void input_bits(struct input_model *model, size_t lane) {
   const struct winograd_case *c = model->c;
-  const size_t points = c->exact.alpha * c->exact.alpha;
   float d[MAX_POINTS], v[MAX_POINTS];
-  take_lane((const float(*)[SK_BLOCK])model->x, points, lane, d);
-  sk_winograd_input_bits(c->m, c->stride, d, v);
-  put_lane(v, points, lane, model->bits);
+  take_lane((const float(*)[SK_BLOCK])model->x, tile_points(c), lane, d);
+  sk_winograd_input_bits(c->m, c->stride, c->down.exact.alpha, c->along.exact.alpha, d, v);
+  put_lane(v, tile_points(c), lane, model->bits);
 }
 
 static void make_input_model(struct sk_verify *v, const struct winograd_case *c, enum sk_data data,
                              struct input_model *model) {
-  const size_t alpha = c->exact.alpha;
-  const double norm = sk_winograd_norms(&c->exact).input;
+  const size_t across = c->along.exact.alpha;
+  const double largest = sk_winograd_norms(&c->down.exact).input * sk_winograd_norms(&c->along.exact).input;
   const enum sk_part part = data == SK_DATA_OVERFLOW ? SK_PART_ADDEND : SK_PART_X; /* of a sum without weights */
   *model = (struct input_model){.c = c, .data = data};
-  for (size_t p = 0; p < alpha * alpha; p++) {
-    if (p / alpha >= c->rows || p % alpha >= c->columns) continue;
-    sk_random_fill_part(&v->random, data, part, norm * norm, model->x[p], SK_BLOCK);
+  for (size_t p = 0; p < tile_points(c); p++) {
+    if (p / across >= c->rows || p % across >= c->columns) continue;
+    sk_random_fill_part(&v->random, data, part, largest, model->x[p], SK_BLOCK);
   }
   for (size_t l = 0; l < SK_BLOCK; l++) {
     input_bits(model, l);
-    input_exact(&c->exact, model, l, false, model->exact[l]);
-    input_exact(&c->absolute, model, l, true, model->magnitude[l]);
+    input_exact(model, l, model->exact[l], model->magnitude[l]);
   }
 }
 
@@ -89,15 +98,25 @@ static void check_input(struct sk_verify *v, const struct input_model *model,
   const struct winograd_case *c = model->c;
   const size_t alpha = c->exact.alpha, points = alpha * alpha;
   const size_t roundings = sk_winograd_transform_roundings(c->m, c->stride);
-  const bool exact = model->data == SK_DATA_INTEGERS && has_few_bits(c->exact.input);
+  const bool few_bits = has_few_bits(c->down.exact.input) && has_few_bits(c->along.exact.input);
   const double underflow = sk_winograd_input_underflow(&c->exact);
   const struct sk_region region = {1, 0, points, args->v_point, SK_BLOCK};
-  for (size_t p = 0; p < points; p++) {
+  for (size_t p = 0; p < tile_points(c); p++) {
+    const size_t place = place_point(c, p);
     for (size_t l = 0; l < SK_BLOCK; l++) {
+      const bool exact = model->data == SK_DATA_INTEGERS && few_bits;
       const double bound = exact ? 0 : sk_rounding_bound(roundings, model->magnitude[l][p]) + underflow;
       const struct sk_expected expected = {model->bits[p][l], true, model->exact[l][p], bound};
-      if (!sk_verify_value(v, args->v[p * args->v_point + l], &expected, "v", p / alpha, p % alpha, l)) return;
+      float *const value = &args->v[place * args->v_point + l];
+      if (!sk_verify_value(v, *value, &expected, "v", place / alpha, place % alpha, l)) return;
+      *value = sk_canary(); /* so that no other point is written */
     }
+  }
+  for (size_t i = 0; i < points * SK_BLOCK; i++) {
+    if (sk_is_canary(args->v[i / SK_BLOCK * args->v_point + i % SK_BLOCK])) continue;
+    sk_verify_fail(v, "v[%zu][%zu] is written, a point that the tile does not have", i / SK_BLOCK / alpha,
+                   i / SK_BLOCK % alpha);
+    return;
   }
   sk_verify_only_wrote(v, SK_SLOT_Y, &region);
   sk_verify_inputs_unchanged(v);
@@ -106,11 +125,12 @@ static void check_input(struct sk_verify *v, const struct input_model *model,
 static void run_input(struct sk_verify *v, const struct input_model *model, size_t v_point, enum sk_guard_side side) {
   const struct winograd_case *c = model->c;
   const size_t mark = v->scratch_count, alpha = c->exact.alpha, x_row = (c->columns + 3) * SK_BLOCK;
+  const size_t across = c->along.exact.alpha;
   const size_t floats = (c->rows - 1) * x_row + c->columns * SK_BLOCK;
   float *x = sk_verify_floats(v, floats);
   sk_fill_canaries(x, floats);
   for (size_t i = 0; i < c->rows; i++) {
-    memcpy(x + i * x_row, model->x[i * alpha], c->columns * SK_BLOCK * sizeof(float));
+    memcpy(x + i * x_row, model->x[i * across], c->columns * SK_BLOCK * sizeof(float));
   }
   sk_verify_at(v, "%s, point stride %zu, %s", sk_data_name(model->data), v_point, sk_guard_side_name(side));
   const struct sk_winograd_input_args args = {
@@ -154,28 +174,30 @@ struct output_model {
   enum sk_data data;
   enum residual_kind residual_kind;
   enum sk_activation activation;
-  float t[MAX_POINTS][SK_BLOCK];
+  float t[MAX_POINTS][SK_BLOCK]; /* of the tile's points */
   float bias[SK_BLOCK];
-  float residual[MAX_POINTS][SK_BLOCK]; /* [m][m] */
-  float bits[MAX_POINTS][SK_BLOCK];     /* [m][m] */
+  float residual[MAX_POINTS][SK_BLOCK]; /* of the tile's outputs, m of a dimension that is not trimmed */
+  float bits[MAX_POINTS][SK_BLOCK];     /* likewise */
   double exact[SK_BLOCK][MAX_POINTS], magnitude[SK_BLOCK][MAX_POINTS];
 };
 
-/* The exact outputs of a lane with bias and residual, or the sum of their terms' absolute values. */
-static void output_exact(const sk_reference_winograd *winograd, const struct output_model *model, size_t lane,
-                         bool absolute, double *y) {
-  const size_t points = winograd->alpha * winograd->alpha, outputs = winograd->outputs * winograd->outputs;
-  double t[MAX_POINTS];
-  for (size_t p = 0; p < points; p++) {
-    const double value = (double)model->t[p][lane];
-    t[p] = absolute ? fabs(value) : value;
+static size_t tile_outputs(const struct winograd_case *c) { return c->down.exact.outputs * c->along.exact.outputs; }
+
+/* The exact outputs of a lane with bias and residual, and the sums of their terms' absolute values. */
+static void output_exact(const struct output_model *model, size_t lane, double *y, double *magnitude) {
+  const struct dimension *const down = &model->c->down, *const along = &model->c->along;
+  double t[MAX_POINTS], absolute[MAX_POINTS];
+  for (size_t p = 0; p < tile_points(model->c); p++) {
+    t[p] = (double)model->t[p][lane];
+    absolute[p] = fabs(t[p]);
   }
-  sk_reference_winograd_output_2d(winograd, t, y);
-  for (size_t p = 0; p < outputs; p++) {
+  sk_reference_winograd_output_2d(&down->exact, &along->exact, t, y);
+  sk_reference_winograd_output_2d(&down->absolute, &along->absolute, absolute, magnitude);
+  for (size_t p = 0; p < tile_outputs(model->c); p++) {
     const double bias = (double)model->bias[lane];
     const double residual = model->residual_kind == RESIDUAL_NONE ? 0 : (double)model->residual[p][lane];
-    y[p] += absolute ? fabs(bias) + fabs(residual) : bias + residual;
-    if (!absolute) y[p] = sk_activate_exact(model->activation, y[p]);
+    y[p] = sk_activate_exact(model->activation, y[p] + (bias + residual));
+    magnitude[p] += fabs(bias) + fabs(residual);
   }
 }
 
@@ -183,45 +205,44 @@ static void output_exact(const sk_reference_winograd *winograd, const struct out
 static void output_bits(struct output_model *model, size_t lane) {
   const struct winograd_case *c = model->c;
   float t[MAX_POINTS], y[MAX_POINTS];
-  take_lane((const float(*)[SK_BLOCK])model->t, c->exact.alpha * c->exact.alpha, lane, t);
-  sk_winograd_output_bits(c->m, c->stride, t, y);
-  for (size_t p = 0; p < c->m * c->m; p++) {
+  take_lane((const float(*)[SK_BLOCK])model->t, tile_points(c), lane, t);
+  sk_winograd_output_bits(c->m, c->stride, c->down.exact.alpha, c->along.exact.alpha, t, y);
+  for (size_t p = 0; p < tile_outputs(c); p++) {
     y[p] += model->bias[lane];
     if (model->residual_kind != RESIDUAL_NONE) y[p] += model->residual[p][lane];
     y[p] = sk_activate(model->activation, y[p]);
   }
-  put_lane(y, c->m * c->m, lane, model->bits);
+  put_lane(y, tile_outputs(c), lane, model->bits);
 }
 
 static void make_output_model(struct sk_verify *v, const struct winograd_case *c, enum sk_data data, size_t epilogue,
                               struct output_model *model) {
-  const size_t m = c->m, alpha = c->exact.alpha;
   *model = (struct output_model){.c = c, .data = data};
   model->residual_kind = (enum residual_kind)(epilogue % RESIDUAL_KINDS);
   model->activation = (enum sk_activation)(epilogue / RESIDUAL_KINDS);
-  const double norm = sk_winograd_norms(&c->exact).output, largest = norm * norm + 2;
+  const double norms = sk_winograd_norms(&c->down.exact).output * sk_winograd_norms(&c->along.exact).output;
+  const double largest = norms + 2;
   const enum sk_part part = data == SK_DATA_OVERFLOW ? SK_PART_ADDEND : SK_PART_X; /* of a sum without weights */
-  sk_random_fill_part(&v->random, data, part, largest, model->t[0], alpha * alpha * SK_BLOCK);
+  sk_random_fill_part(&v->random, data, part, largest, model->t[0], tile_points(c) * SK_BLOCK);
   sk_random_fill_part(&v->random, data, SK_PART_ADDEND, largest, model->bias, SK_BLOCK);
-  sk_random_fill_part(&v->random, data, SK_PART_ADDEND, largest, model->residual[0], m * m * SK_BLOCK);
+  sk_random_fill_part(&v->random, data, SK_PART_ADDEND, largest, model->residual[0], tile_outputs(c) * SK_BLOCK);
   for (size_t l = 0; l < SK_BLOCK; l++) {
     output_bits(model, l);
-    output_exact(&c->exact, model, l, false, model->exact[l]);
-    output_exact(&c->absolute, model, l, true, model->magnitude[l]);
+    output_exact(model, l, model->exact[l], model->magnitude[l]);
   }
 }
 
 static void check_output(struct sk_verify *v, const struct output_model *model,
                          const struct sk_winograd_output_args *args) {
-  const size_t m = model->c->m;
-  const size_t roundings = sk_winograd_transform_roundings(m, model->c->stride) + 2; /* bias, residual */
-  const bool exact = model->data == SK_DATA_INTEGERS && has_few_bits(model->c->exact.output);
-  const double underflow = sk_winograd_output_underflow(&model->c->exact);
+  const struct winograd_case *const c = model->c;
+  const size_t roundings = sk_winograd_transform_roundings(c->m, c->stride) + 2; /* bias, residual */
+  const bool exact = model->data == SK_DATA_INTEGERS && has_few_bits(c->exact.output);
+  const double underflow = sk_winograd_output_underflow(&c->exact);
   const struct sk_region region = {1, 0, args->rows, args->y_row, args->columns * SK_BLOCK};
   for (size_t i = 0; i < args->rows; i++) {
     for (size_t j = 0; j < args->columns; j++) {
       for (size_t l = 0; l < SK_BLOCK; l++) {
-        const size_t p = i * m + j;
+        const size_t p = i * c->along.exact.outputs + j;
         const double bound = exact ? 0 : sk_rounding_bound(roundings, model->magnitude[l][p]) + underflow;
         const struct sk_expected expected = {model->bits[p][l], true, model->exact[l][p], bound};
         if (!sk_verify_value(v, args->y[i * args->y_row + j * SK_BLOCK + l], &expected, "y", i, j, l)) return;
@@ -235,7 +256,8 @@ static void check_output(struct sk_verify *v, const struct output_model *model,
 /* Lay a [rows][columns][16] part of the residual out with a row stride of its own. */
 static void copy_residual(const struct output_model *model, float *to, size_t row) {
   for (size_t i = 0; i < model->c->rows; i++) {
-    memcpy(to + i * row, model->residual[i * model->c->m], model->c->columns * SK_BLOCK * sizeof(float));
+    memcpy(to + i * row, model->residual[i * model->c->along.exact.outputs],
+           model->c->columns * SK_BLOCK * sizeof(float));
   }
 }
 
@@ -265,7 +287,9 @@ static void run_output(struct sk_verify *v, const struct output_model *model, si
   const size_t mark = v->scratch_count;
   float *t = sk_verify_floats(v, floats);
   sk_fill_canaries(t, floats);
-  for (size_t p = 0; p < points; p++) memcpy(t + p * t_point, model->t[p], sizeof model->t[p]);
+  for (size_t p = 0; p < tile_points(c); p++) {
+    memcpy(t + place_point(c, p) * t_point, model->t[p], sizeof model->t[p]);
+  }
   sk_verify_at(v, "%s, point stride %zu, %s, %s, %s", sk_data_name(model->data), t_point,
                residuals[model->residual_kind], sk_activation_name(model->activation), sk_guard_side_name(side));
   struct sk_winograd_output_args args = {
@@ -343,8 +367,8 @@ static void filter_case(struct sk_verify *v, const void *parameters) {
     for (size_t t = 0; t < 9; t++) absolute[t] = fabs(real[t]);
     sk_fill_canaries(u[0], MAX_POINTS * SK_BLOCK);
     sk_winograd_filter_transform(c->m, g, w, u);
-    sk_reference_winograd_filter_2d(&c->exact, real, exact);
-    sk_reference_winograd_filter_2d(&c->absolute, absolute, magnitude);
+    sk_reference_winograd_filter_2d(&c->exact, &c->exact, real, exact);
+    sk_reference_winograd_filter_2d(&c->absolute, &c->absolute, absolute, magnitude);
     for (size_t i = 0; i < classes * classes; i++) {
       const size_t p = exact_place(c, i);
       const double bound = sk_rounding_bound(1, fabs(exact[p])) + 0x1p-48 * magnitude[p];
@@ -363,6 +387,33 @@ static void points_case(struct sk_verify *v, const void *parameters) {
   sk_verify_fail(v, "the points of F(%zu,3) with stride %zu are no set of reference/winograd.c", c->m, c->stride);
 }
 
+static struct dimension dimension_of(const struct winograd_case *c, size_t outputs) {
+  const sk_reference_winograd exact = sk_winograd_of_tile(&c->exact, outputs);
+  return (struct dimension){exact, sk_winograd_absolute(&exact)};
+}
+
+static void transform_cases_of(struct sk_verify *v, struct winograd_case *c, const char *input_group,
+                               const char *output_group) {
+  const bool trims = dimension_of(c, 1).exact.alpha < c->exact.alpha;
+  const size_t fewest = trims ? 3 : 1, beyond = c->exact.alpha - c->m; /* inputs than outputs, where one is trimmed */
+  for (c->rows = fewest; c->rows <= c->exact.alpha; c->rows++) {
+    for (c->columns = fewest; c->columns <= c->exact.alpha; c->columns++) {
+      const struct sk_verify_case input = {input_group, NULL, input_case, c};
+      c->down = dimension_of(c, trims ? c->rows - beyond : c->m);
+      c->along = dimension_of(c, trims ? c->columns - beyond : c->m);
+      sk_verify_run(v, &input, "%s/%zux%zu", input_group, c->rows, c->columns);
+    }
+  }
+  for (c->rows = 1; c->rows <= c->m; c->rows++) {
+    for (c->columns = 1; c->columns <= c->m; c->columns++) {
+      const struct sk_verify_case output = {output_group, NULL, output_case, c};
+      c->down = dimension_of(c, c->rows);
+      c->along = dimension_of(c, c->columns);
+      sk_verify_run(v, &output, "%s/%zux%zu", output_group, c->rows, c->columns);
+    }
+  }
+}
+
 static void cases_of(struct sk_verify *v, size_t m, size_t stride, const char *filter_group, const char *input_group,
                      const char *output_group) {
   struct winograd_case parameters = {.m = m, .stride = stride};
@@ -376,18 +427,7 @@ static void cases_of(struct sk_verify *v, size_t m, size_t stride, const char *f
   parameters.absolute = sk_winograd_absolute(&parameters.exact);
   sk_verify_run(v, &matrix, "%s/matrix", filter_group);
   sk_verify_run(v, &filters, "%s/random", filter_group);
-  for (parameters.rows = 1; parameters.rows <= parameters.exact.alpha; parameters.rows++) {
-    for (parameters.columns = 1; parameters.columns <= parameters.exact.alpha; parameters.columns++) {
-      const struct sk_verify_case c = {input_group, NULL, input_case, &parameters};
-      sk_verify_run(v, &c, "%s/%zux%zu", input_group, parameters.rows, parameters.columns);
-    }
-  }
-  for (parameters.rows = 1; parameters.rows <= m; parameters.rows++) {
-    for (parameters.columns = 1; parameters.columns <= m; parameters.columns++) {
-      const struct sk_verify_case c = {output_group, NULL, output_case, &parameters};
-      sk_verify_run(v, &c, "%s/%zux%zu", output_group, parameters.rows, parameters.columns);
-    }
-  }
+  transform_cases_of(v, &parameters, input_group, output_group);
 }
 
 void sk_verify_winograd_kernels(struct sk_verify *v) {

@@ -14,6 +14,7 @@
 #include "dispatch/conv_internal.h"
 #include "dispatch/status.h"
 #include "dispatch/winograd_filter.h"
+#include "kernels/winograd_points.h"
 
 static bool is_3x3(const sk_conv_shape *s) {
   return s->kernel_height == 3 && s->kernel_width == 3 && s->dilation_height == 1 && s->dilation_width == 1 &&
@@ -113,9 +114,33 @@ static void pack(sk_conv *plan, const float *weights) {
   }
 }
 
-static size_t tile_count(const sk_conv *plan, size_t batch) {
-  const size_t m = outputs_per_side(plan);
-  return batch * sk_size_divide_up(plan->out_height, m) * sk_size_divide_up(plan->out_width, m);
+/*
+ * The order of a run's tiles, such that those which have a point are consecutive. The last column and the last row of
+ * an image's tiles may be trimmed, to fewer points than the others have (kernels/winograd_points.h). First come those
+ * of the last columns, then the whole ones, then those of the last rows, then the corners, which are both.
+ */
+struct tile_order {
+  size_t across, down;                /* whole tiles of an image's rows and columns */
+  size_t column_points, row_points;   /* of a dimension of a trimmed tile; alpha: there are none */
+  size_t whole, rows, corners, count; /* where each kind begins, and the number of all */
+};
+
+static struct tile_order order_tiles(const sk_conv *plan, size_t images) {
+  const size_t m = outputs_per_side(plan), rows = plan->out_height, columns = plan->out_width;
+  struct tile_order o = {
+      .across = sk_size_divide_up(columns, m),
+      .down = sk_size_divide_up(rows, m),
+      .column_points = sk_winograd_points(alpha(plan), (columns - 1) % m + 3),
+      .row_points = sk_winograd_points(alpha(plan), (rows - 1) % m + 3),
+  };
+  const bool trims_column = o.column_points < alpha(plan), trims_row = o.row_points < alpha(plan);
+  o.across -= trims_column;
+  o.down -= trims_row;
+  o.whole = trims_column ? images * o.down : 0;
+  o.rows = o.whole + images * o.down * o.across;
+  o.corners = o.rows + (trims_row ? images * o.across : 0);
+  o.count = o.corners + (trims_row && trims_column ? images : 0);
+  return o;
 }
 
 /* Bytes that one tile takes in a block: transformed, and as products for `out_blocks` blocks of outputs. */
@@ -138,7 +163,7 @@ static size_t equal_blocks(const sk_conv *plan, size_t tiles, size_t tile, size_
  */
 static void choose_blocks(sk_conv *plan) {
   const sk_conv_shape *s = &plan->shape;
-  const size_t out_blocks = sk_blocks(s->out_channels), tiles = tile_count(plan, s->batch);
+  const size_t out_blocks = sk_blocks(s->out_channels), tiles = order_tiles(plan, s->batch).count;
   const size_t weight_bytes = class_count(plan) * out_blocks * SK_BLOCK * s->in_channels * sizeof(float);
   const size_t apart_tile = tile_bytes(plan, plan->kernels->tile_blocks), together_tile = tile_bytes(plan, out_blocks);
   const size_t apart = equal_blocks(plan, tiles, apart_tile, plan->caches.l2_bytes / 4 * 3, (size_t)plan->threads);
@@ -193,6 +218,7 @@ static sk_status measure(sk_conv *plan) {
 struct winograd_block {
   const sk_conv *plan;
   const struct sk_tensor *x, *residual, *y;
+  struct tile_order order;
   float *v;     /* [point][input block][tile][16] */
   float *t;     /* [point][output block of those that are computed at a time][tile][16] */
   size_t first; /* tile of the block */
@@ -205,9 +231,30 @@ struct tile_place {
 };
 
 static struct tile_place place_tile(const struct winograd_block *block, size_t tile) {
-  const size_t m = outputs_per_side(block->plan), index = block->first + tile;
-  const size_t across = sk_size_divide_up(block->y->width, m), down = sk_size_divide_up(block->y->height, m);
-  return (struct tile_place){index / (across * down), index / across % down * m, index % across * m};
+  const struct tile_order *const o = &block->order;
+  const size_t m = outputs_per_side(block->plan), last_row = o->down * m, last_column = o->across * m;
+  const size_t i = block->first + tile;
+  if (i < o->whole) return (struct tile_place){i / o->down, i % o->down * m, last_column};
+  if (i >= o->corners) return (struct tile_place){i - o->corners, last_row, last_column};
+  if (i >= o->rows) return (struct tile_place){(i - o->rows) / o->across, last_row, (i - o->rows) % o->across * m};
+  const size_t whole = i - o->whole;
+  return (struct tile_place){whole / (o->down * o->across), whole / o->across % o->down * m, whole % o->across * m};
+}
+
+/* The tiles of a block that have point (i, j). */
+struct tile_range {
+  size_t first, end;
+};
+
+static struct tile_range tiles_at(const struct winograd_block *block, size_t i, size_t j) {
+  const struct tile_order *const o = &block->order;
+  const size_t infinity = alpha(block->plan) - 1;
+  const bool row_lacks = i + 1 >= o->row_points && i < infinity;
+  const bool column_lacks = j + 1 >= o->column_points && j < infinity;
+  const size_t from = column_lacks ? o->whole : 0;
+  const size_t to = row_lacks ? o->rows : column_lacks ? o->corners : o->count;
+  const size_t first = sk_size_max(block->first, from), end = sk_size_min(block->first + block->count, to);
+  return first < end ? (struct tile_range){first - block->first, end - block->first} : (struct tile_range){0, 0};
 }
 
 /* Floats from one plane of a block to the next. */
@@ -241,7 +288,6 @@ static struct sk_conv_direct_args panel_args(const struct winograd_block *block,
       .x_channel = 1,
       .y_block = plane_stride(block),
       .rows = 1,
-      .pixels = block->count,
       .blocks = sk_size_min(plan->kernels->tile_blocks, sk_tensor_planes(block->y) - first),
       .channels = plan->shape.in_channels,
       .kernel_height = 1,
@@ -258,9 +304,11 @@ static void multiply(const struct winograd_block *block, struct sk_conv_direct_a
   for (size_t i = row; i < row + class_points(plan, row); i++) {
     for (size_t j = column; j < column + class_points(plan, column); j++) {
       const size_t point = i * alpha(plan) + j;
-      args->x = block->v + point * tiles_point(plan);
-      args->y = block->t + point * products_point(plan) + kept * plane_stride(block);
-      sk_conv_direct_in_parts(plan, args);
+      const struct tile_range tiles = tiles_at(block, i, j);
+      args->x = block->v + point * tiles_point(plan) + tiles.first * SK_BLOCK;
+      args->y = block->t + point * products_point(plan) + kept * plane_stride(block) + tiles.first * SK_BLOCK;
+      args->pixels = tiles.end - tiles.first;
+      if (args->pixels > 0) sk_conv_direct_in_parts(plan, args);
     }
   }
 }
@@ -314,14 +362,28 @@ static void run_apart(const struct winograd_block *block) {
   for (size_t panel = 0; panel < panel_count(block); panel++) run_panel(block, panel);
 }
 
-/* Multiply the thread's part of all classes and panels; the classes of stride 2 differ in their points. */
+/* The products of one class and panel, in tiles. */
+static size_t class_products(const struct winograd_block *block, size_t class) {
+  const size_t side = outputs_per_side(block->plan) + 2, row = class / side, column = class % side;
+  size_t products = 0;
+  for (size_t i = row; i < row + class_points(block->plan, row); i++) {
+    for (size_t j = column; j < column + class_points(block->plan, column); j++) {
+      const struct tile_range tiles = tiles_at(block, i, j);
+      products += tiles.end - tiles.first;
+    }
+  }
+  return products;
+}
+
+/* Multiply the thread's part of all classes and panels. Classes differ in their points, and points in their tiles. */
 static void multiply_share(const struct winograd_block *block) {
-  const size_t side = outputs_per_side(block->plan) + 2, panels = panel_count(block);
-  const struct sk_share share = sk_thread_share(point_count(block->plan) * panels);
-  size_t before = 0;
-  for (size_t i = 0; i < class_count(block->plan); i++) {
-    const size_t points = class_points(block->plan, i / side) * class_points(block->plan, i % side);
-    for (size_t panel = 0; panel < panels; panel++, before += points) {
+  const size_t classes = class_count(block->plan), panels = panel_count(block);
+  size_t total = 0, before = 0;
+  for (size_t i = 0; i < classes; i++) total += class_products(block, i) * panels;
+  const struct sk_share share = sk_thread_share(total);
+  for (size_t i = 0; i < classes; i++) {
+    const size_t products = class_products(block, i);
+    for (size_t panel = 0; panel < panels; panel++, before += products) {
       if (before < share.first || before >= share.end) continue;
       struct sk_conv_direct_args args = panel_args(block, panel);
       multiply(block, &args, i, panel);
@@ -347,8 +409,8 @@ static void run_together(const struct winograd_block *block) {
 }
 
 /* Go through all blocks; called by every thread of the team. */
-static void run_blocks(struct winograd_block block, size_t tiles) {
-  const size_t size = block.plan->tile_block;
+static void run_blocks(struct winograd_block block) {
+  const size_t size = block.plan->tile_block, tiles = block.order.count;
   if (block.plan->tiles_apart) {
 #pragma omp for schedule(static) nowait
     for (size_t i = 0; i < sk_size_divide_up(tiles, size); i++) {
@@ -370,10 +432,15 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
   {
     const size_t own = plan->tiles_apart ? block_floats(plan) * sk_thread() : 0;
     float *const v = (float *)workspace + own;
-    const struct winograd_block block = {
-        .plan = plan, .x = x, .residual = residual, .y = y, .v = v, .t = v + point_count(plan) * tiles_point(plan)};
+    const struct winograd_block block = {.plan = plan,
+                                         .x = x,
+                                         .residual = residual,
+                                         .y = y,
+                                         .v = v,
+                                         .t = v + point_count(plan) * tiles_point(plan),
+                                         .order = order_tiles(plan, batch)};
     const uint64_t before = sk_denormals_enter(plan->flush_denormals);
-    run_blocks(block, tile_count(plan, batch));
+    run_blocks(block);
     sk_denormals_leave(plan->flush_denormals, before);
     sk_tensor_clear_halo_in_team(y, batch);
   }

@@ -94,9 +94,11 @@ typedef void sk_conv_grouped_fn(const struct sk_conv_grouped_args *args);
 /*
  * Transform one input tile of F(m,3) for one channel block: v = B^T x B.
  *
- * x     x + i*x_row + j*16, of which rows x columns exist; the rest of the tile is taken as zero
+ * x     x + i*x_row + j*16, of which rows x columns exist; F(2,3) and F(4,3) trim the tile to as many points, which are
+ *       all that is written (winograd_points.h), others take the rest of it as zero
  * v     v + (i*alpha + j)*v_point, one pixel each; alpha = m + 2, with stride 2 (f<m>k3s2) 2m + 1
- * Requires: 1 <= rows, columns <= alpha. Source: Lavin and Gray (2016), section 4.1; points in winograd_points.h.
+ * Requires: 1 <= rows, columns <= alpha; 3 or more where the tile may be trimmed. Source: Lavin and Gray (2016),
+ * section 4.1; points in winograd_points.h.
  */
 struct sk_winograd_input_args {
   const float *x;
@@ -110,7 +112,7 @@ typedef void sk_winograd_input_fn(const struct sk_winograd_input_args *args);
 /*
  * Transform one tile of products of F(m,3) back for one block of output channels: y = act(A^T t A + bias + residual).
  *
- * t     t + (i*alpha + j)*t_point, one pixel each; alpha as above
+ * t     t + (i*alpha + j)*t_point, one pixel each; alpha as above; of a trimmed tile its points alone are read
  * y     y + i*y_row + j*16, of which rows x columns exist and are written; residual likewise, or NULL
  * Requires: 1 <= rows, columns <= m.
  */

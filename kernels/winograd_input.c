@@ -3,32 +3,76 @@
 
 enum { MAX_ALPHA = 9 };
 
-/* Apply the transform along one dimension: alpha, m + 2 with stride 1 and 2m + 1 with stride 2, tells which. */
-SK_INLINE void transform(const vf *d, vf *out, const size_t alpha) {
-  switch (alpha) {
-    case 4: f2k3_input(d, out); break;
-    case 5: f2k3s2_input(d, out); break;
-    case 6: f4k3_input(d, out); break;
-    case 8: f6k3_input(d, out); break;
+/* Apply the transform along one dimension: alpha, m + 2 with stride 1 and 2m + 1 with stride 2, tells which, and the
+ * number of points whether it is trimmed. */
+SK_INLINE void transform(const vf *d, vf *out, const size_t alpha, const size_t points) {
+  switch (10 * alpha + points) {
+    case 43: f2k3_input_1(d, out); break;
+    case 44: f2k3_input(d, out); break;
+    case 55: f2k3s2_input(d, out); break;
+    case 63: f4k3_input_1(d, out); break;
+    case 64: f4k3_input_2(d, out); break;
+    case 65: f4k3_input_3(d, out); break;
+    case 66: f4k3_input(d, out); break;
+    case 88: f6k3_input(d, out); break;
     default: f4k3s2_input(d, out); break;
   }
 }
 
-/* Transform a whole tile: down its columns first, then along its rows. */
-SK_INLINE void whole_tile(const float *x, size_t x_row, float *v, size_t v_point, const size_t alpha) {
-  vf columns[MAX_ALPHA][MAX_ALPHA];
-  for (size_t lane = 0; lane < SK_BLOCK; lane += SK_LANES) {
-    for (size_t j = 0; j < alpha; j++) {
-      vf d[MAX_ALPHA], out[MAX_ALPHA];
-      SK_UNROLL for (size_t i = 0; i < alpha; i++) d[i] = vload(x + i * x_row + j * SK_BLOCK + lane);
-      transform(d, out, alpha);
-      SK_UNROLL for (size_t i = 0; i < alpha; i++) columns[i][j] = out[i];
+/* A tile of one register of channels: its first input, its place among the results, and its points. */
+struct tile {
+  const float *x;
+  size_t x_row;
+  float *v;
+  size_t v_point;
+  size_t rows, columns;
+};
+
+/* Transform down the columns. */
+SK_INLINE void down(const struct tile *tile, vf half[][MAX_ALPHA], const size_t alpha, const size_t rows,
+                    const size_t columns) {
+  for (size_t j = 0; j < columns; j++) {
+    vf d[MAX_ALPHA], out[MAX_ALPHA];
+    SK_UNROLL for (size_t i = 0; i < rows; i++) d[i] = vload(tile->x + i * tile->x_row + j * SK_BLOCK);
+    transform(d, out, alpha, rows);
+    SK_UNROLL for (size_t i = 0; i < rows; i++) half[i][j] = out[i];
+  }
+}
+
+/* Transform along the rows. */
+SK_INLINE void along(const struct tile *tile, vf half[][MAX_ALPHA], const size_t alpha, const size_t rows,
+                     const size_t columns) {
+  for (size_t i = 0; i < rows; i++) {
+    float *const v = tile->v + sk_winograd_point(alpha, rows, i) * alpha * tile->v_point;
+    vf out[MAX_ALPHA];
+    transform(half[i], out, alpha, columns);
+    SK_UNROLL for (size_t j = 0; j < columns; j++) {
+      vstore(v + sk_winograd_point(alpha, columns, j) * tile->v_point, out[j]);
     }
-    for (size_t i = 0; i < alpha; i++) {
-      vf out[MAX_ALPHA];
-      transform(columns[i], out, alpha);
-      SK_UNROLL for (size_t j = 0; j < alpha; j++) vstore(v + (i * alpha + j) * v_point + lane, out[j]);
-    }
+  }
+}
+
+SK_INLINE void whole_tile(const struct tile *tile, const size_t alpha) {
+  vf half[MAX_ALPHA][MAX_ALPHA];
+  down(tile, half, alpha, alpha, alpha);
+  along(tile, half, alpha, alpha, alpha);
+}
+
+/* A copy of the loops for each number of points; those of one dimension are constant at a time. */
+SK_INLINE void trimmed_tile(const struct tile *tile, const size_t alpha) {
+  vf half[MAX_ALPHA][MAX_ALPHA];
+  const size_t five = alpha < 5 ? alpha : 5;
+  switch (tile->rows) {
+    case 3: down(tile, half, alpha, 3, tile->columns); break;
+    case 4: down(tile, half, alpha, 4, tile->columns); break;
+    case 5: down(tile, half, alpha, five, tile->columns); break;
+    default: down(tile, half, alpha, alpha, tile->columns); break;
+  }
+  switch (tile->columns) {
+    case 3: along(tile, half, alpha, tile->rows, 3); break;
+    case 4: along(tile, half, alpha, tile->rows, 4); break;
+    case 5: along(tile, half, alpha, tile->rows, five); break;
+    default: along(tile, half, alpha, tile->rows, alpha); break;
   }
 }
 
@@ -44,12 +88,20 @@ static void copy_padded(const struct sk_winograd_input_args *args, float *copy, 
 }
 
 SK_INLINE void input(const struct sk_winograd_input_args *args, const size_t alpha) {
-  if (args->rows == alpha && args->columns == alpha) {
-    whole_tile(args->x, args->x_row, args->v, args->v_point, alpha);
-  } else {
-    float copy[MAX_ALPHA * MAX_ALPHA * 16];
+  const bool whole = args->rows == alpha && args->columns == alpha, trims = sk_winograd_points(alpha, 3) < alpha;
+  struct tile tile = {args->x, args->x_row, args->v, args->v_point, args->rows, args->columns};
+  float copy[MAX_ALPHA * MAX_ALPHA * 16];
+  if (!whole && !trims) {
     copy_padded(args, copy, alpha);
-    whole_tile(copy, alpha * SK_BLOCK, args->v, args->v_point, alpha);
+    tile.x = copy;
+    tile.x_row = alpha * SK_BLOCK;
+  }
+  for (size_t lane = 0; lane < SK_BLOCK; lane += SK_LANES, tile.x += SK_LANES, tile.v += SK_LANES) {
+    if (whole || !trims) {
+      whole_tile(&tile, alpha);
+    } else {
+      trimmed_tile(&tile, alpha);
+    }
   }
 }
 

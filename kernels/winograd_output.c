@@ -3,13 +3,18 @@
 
 enum { MAX_ALPHA = 9, MAX_M = 6 };
 
-/* Apply the transform along one dimension: alpha, m + 2 with stride 1 and 2m + 1 with stride 2, tells which. */
-SK_INLINE void transform(const vf *t, vf *out, const size_t alpha) {
-  switch (alpha) {
-    case 4: f2k3_output(t, out); break;
-    case 5: f2k3s2_output(t, out); break;
-    case 6: f4k3_output(t, out); break;
-    case 8: f6k3_output(t, out); break;
+/* Apply the transform along one dimension: alpha, m + 2 with stride 1 and 2m + 1 with stride 2, tells which, and the
+ * number of points whether it is trimmed. */
+SK_INLINE void transform(const vf *t, vf *out, const size_t alpha, const size_t points) {
+  switch (10 * alpha + points) {
+    case 43:
+    case 63: output_1(t, out); break;
+    case 44: f2k3_output(t, out); break;
+    case 55: f2k3s2_output(t, out); break;
+    case 64: output_2(SK_F4K3_A, t, out); break;
+    case 65: f4k3_output_3(t, out); break;
+    case 66: f4k3_output(t, out); break;
+    case 88: f6k3_output(t, out); break;
     default: f4k3s2_output(t, out); break;
   }
 }
@@ -37,31 +42,69 @@ SK_INLINE void store_row(const struct sk_winograd_output_args *args, size_t i, s
   }
 }
 
-/* Transform a tile of which rows x columns outputs exist: down its columns first, then along its rows. */
-SK_INLINE void transform_tile(const struct sk_winograd_output_args *args, const size_t rows, const size_t columns,
-                              const size_t m, const size_t alpha) {
+/* Transform down the columns, to `rows` rows. */
+SK_INLINE void down(const float *t, size_t t_point, vf half[][MAX_ALPHA], const size_t rows, const size_t alpha,
+                    const size_t row_points, const size_t column_points) {
+  for (size_t j = 0; j < column_points; j++) {
+    const float *const column = t + sk_winograd_point(alpha, column_points, j) * t_point;
+    vf in[MAX_ALPHA], out[MAX_M];
+    SK_UNROLL for (size_t i = 0; i < row_points; i++) {
+      in[i] = vload(column + sk_winograd_point(alpha, row_points, i) * alpha * t_point);
+    }
+    transform(in, out, alpha, row_points);
+    SK_UNROLL for (size_t i = 0; i < rows; i++) half[i][j] = out[i];
+  }
+}
+
+/* Transform `rows` rows along them, to m columns of which some may not exist. */
+SK_INLINE void along(const struct sk_winograd_output_args *args, size_t lane, vf half[][MAX_ALPHA], size_t rows,
+                     const size_t columns, const size_t m, const size_t alpha, const size_t column_points) {
+  for (size_t i = 0; i < rows; i++) {
+    vf out[MAX_M];
+    transform(half[i], out, alpha, column_points);
+    store_row(args, i, lane, out, columns, m);
+  }
+}
+
+/* Tiles that have all their points; of the last ones of a dimension not all outputs may exist. */
+SK_INLINE void tile_of_all_points(const struct sk_winograd_output_args *args, size_t lane, const size_t rows,
+                                  const size_t columns, const size_t m, const size_t alpha) {
   vf half[MAX_M][MAX_ALPHA];
-  for (size_t lane = 0; lane < SK_BLOCK; lane += SK_LANES) {
-    for (size_t j = 0; j < alpha; j++) {
-      vf t[MAX_ALPHA], out[MAX_M];
-      SK_UNROLL for (size_t i = 0; i < alpha; i++) t[i] = vload(args->t + (i * alpha + j) * args->t_point + lane);
-      transform(t, out, alpha);
-      SK_UNROLL for (size_t i = 0; i < m; i++) half[i][j] = out[i];
-    }
-    for (size_t i = 0; i < rows; i++) {
-      vf out[MAX_M];
-      transform(half[i], out, alpha);
-      store_row(args, i, lane, out, columns, m);
-    }
+  down(args->t + lane, args->t_point, half, m, alpha, alpha, alpha);
+  along(args, lane, half, rows, columns, m, alpha, alpha);
+}
+
+/* A copy of the loops for each number of points; those of one dimension are constant at a time. */
+SK_INLINE void trimmed_tile(const struct sk_winograd_output_args *args, size_t lane, const size_t m,
+                            const size_t alpha) {
+  const float *const t = args->t + lane;
+  const size_t rows = args->rows, columns = args->columns + 2, three = m < 3 ? m : 3;
+  vf half[MAX_M][MAX_ALPHA];
+  switch (rows) {
+    case 1: down(t, args->t_point, half, 1, alpha, 3, columns); break;
+    case 2: down(t, args->t_point, half, 2, alpha, 4, columns); break;
+    case 3: down(t, args->t_point, half, three, alpha, three + 2, columns); break;
+    default: down(t, args->t_point, half, m, alpha, alpha, columns); break;
+  }
+  switch (args->columns) {
+    case 1: along(args, lane, half, rows, 1, 1, alpha, 3); break;
+    case 2: along(args, lane, half, rows, 2, 2, alpha, 4); break;
+    case 3: along(args, lane, half, rows, three, three, alpha, three + 2); break;
+    default: along(args, lane, half, rows, m, m, alpha, alpha); break;
   }
 }
 
 /* Most tiles are whole: theirs are loops of constant length. */
 SK_INLINE void output(const struct sk_winograd_output_args *args, const size_t m, const size_t alpha) {
-  if (args->rows == m && args->columns == m) {
-    transform_tile(args, m, m, m, alpha);
-  } else {
-    transform_tile(args, args->rows, args->columns, m, alpha);
+  const bool trims = sk_winograd_points(alpha, 3) < alpha;
+  for (size_t lane = 0; lane < SK_BLOCK; lane += SK_LANES) {
+    if (args->rows == m && args->columns == m) {
+      tile_of_all_points(args, lane, m, m, m, alpha);
+    } else if (trims) {
+      trimmed_tile(args, lane, m, alpha);
+    } else {
+      tile_of_all_points(args, lane, args->rows, args->columns, m, alpha);
+    }
   }
 }
 

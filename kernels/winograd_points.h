@@ -9,6 +9,8 @@
 #ifndef SK_WINOGRAD_POINTS_H
 #define SK_WINOGRAD_POINTS_H
 
+#include <stddef.h>
+
 #define SK_F2K3_A 1.0
 
 #define SK_F4K3_A (2.0 / 3.0)
@@ -22,5 +24,21 @@
 
 #define SK_F4K3S2_A 0.375
 #define SK_F4K3S2_B 1.25
+
+/*
+ * Trimmed tiles. The last tile of a dimension may have fewer than m outputs: r. F(2,3) and F(4,3) compute those by
+ * F(r,3) with the first r + 1 of their points and infinity, so from the r + 2 inputs that exist, with the filters of
+ * the whole tiles. Those of F(6,3) and of stride 2 take all points, and zeros for inputs that do not exist.
+ */
+
+/* Points of a dimension of which `inputs` <= alpha inputs exist. */
+static inline size_t sk_winograd_points(size_t alpha, size_t inputs) {
+  return alpha == 4 || alpha == 6 ? inputs : alpha;
+}
+
+/* The number, among all points, of point j of `points`. */
+static inline size_t sk_winograd_point(size_t alpha, size_t points, size_t j) {
+  return j + 1 < points ? j : alpha - points + j;
+}
 
 #endif

@@ -5,6 +5,10 @@
  * With M(x) = x (x^2 - a^2)(x^2 - b^2)..., row p of B^T holds the coefficients of M(x)/(x - p), and its last row those
  * of M(x); row i of A^T holds p^i for each point, and 1 for infinity in the last row. Each pair +-p shares an even and
  * an odd part. All expressions are fixed, so that every ISA gives the same bits.
+ *
+ * Transforms of trimmed tiles are named after the outputs that there are (winograd_points.h): f4k3_input_2 is F(2,3) of
+ * the first points of F(4,3). The filters' row p of G is divided by p - q for each q that is left out, so row p of B^T
+ * is multiplied by it.
  */
 #ifndef SK_WINOGRAD_TRANSFORM_H
 #define SK_WINOGRAD_TRANSFORM_H
@@ -16,6 +20,21 @@
 SK_INLINE vf scaled_add(double c, vf x, vf y) { return vfma(vset1((float)c), x, y); }
 SK_INLINE vf scaled(double c, vf x) { return vmul(vset1((float)c), x); }
 
+/* One output of the points 0, a and infinity. zero, at_a: the product of p - q over what is left out. */
+SK_INLINE void input_1(double a, double zero, double at_a, const vf d[3], vf out[3]) {
+  out[0] = scaled_add(-zero * a, d[0], scaled(zero, d[1]));
+  out[1] = scaled(at_a, d[1]);
+  out[2] = scaled_add(-a, d[1], d[2]);
+}
+
+SK_INLINE void output_1(const vf t[3], vf out[1]) { out[0] = vadd(t[0], vadd(t[1], t[2])); }
+
+/* Two outputs of the points 0, +-a and infinity. */
+SK_INLINE void output_2(double a, const vf t[4], vf out[2]) {
+  out[0] = vadd(t[0], vadd(t[1], t[2]));
+  out[1] = scaled_add(a, vsub(t[1], t[2]), t[3]);
+}
+
 SK_INLINE void f2k3_input(const vf d[4], vf out[4]) {
   const double aa = SK_F2K3_A * SK_F2K3_A;
   const vf odd = scaled(SK_F2K3_A, d[1]);
@@ -25,10 +44,9 @@ SK_INLINE void f2k3_input(const vf d[4], vf out[4]) {
   out[3] = scaled_add(-aa, d[1], d[3]);
 }
 
-SK_INLINE void f2k3_output(const vf t[4], vf out[2]) {
-  out[0] = vadd(t[0], vadd(t[1], t[2]));
-  out[1] = scaled_add(SK_F2K3_A, vsub(t[1], t[2]), t[3]);
-}
+SK_INLINE void f2k3_output(const vf t[4], vf out[2]) { output_2(SK_F2K3_A, t, out); }
+
+SK_INLINE void f2k3_input_1(const vf d[3], vf out[3]) { input_1(SK_F2K3_A, SK_F2K3_A, 2 * SK_F2K3_A, d, out); }
 
 SK_INLINE void f4k3_input(const vf d[6], vf out[6]) {
   const double a = SK_F4K3_A, b = SK_F4K3_B, aa = a * a, bb = b * b;
@@ -52,6 +70,41 @@ SK_INLINE void f4k3_output(const vf t[6], vf out[4]) {
   out[1] = scaled_add(a, odd_a, scaled(b, odd_b));
   out[2] = scaled_add(a * a, even_a, scaled(b * b, even_b));
   out[3] = scaled_add(a * a * a, odd_a, scaled_add(b * b * b, odd_b, t[5]));
+}
+
+SK_INLINE void f4k3_input_1(const vf d[3], vf out[3]) {
+  const double a = SK_F4K3_A, b = SK_F4K3_B;
+  input_1(a, -a * b * b, 2 * a * (a * a - b * b), d, out);
+}
+
+SK_INLINE void f4k3_input_2(const vf d[4], vf out[4]) {
+  const double a = SK_F4K3_A, b = SK_F4K3_B, aa = a * a, bb = b * b;
+  const vf even = scaled(aa - bb, d[2]), odd = scaled((aa - bb) * a, d[1]);
+  out[0] = scaled_add(aa * bb, d[0], scaled(-bb, d[2]));
+  out[1] = vadd(even, odd);
+  out[2] = vsub(even, odd);
+  out[3] = scaled_add(-aa, d[1], d[3]);
+}
+
+/* The points 0, +-a, b and infinity: without -b to pair b with, (x - b) is a factor of what +-a share, too. */
+SK_INLINE void f4k3_input_3(const vf d[5], vf out[5]) {
+  const double a = SK_F4K3_A, b = SK_F4K3_B, aa = a * a, bb = b * b;
+  const vf high = scaled(b, d[3]);
+  const vf even = scaled_add(-aa * b, d[1], scaled_add(aa - bb, d[2], high));
+  const vf odd = scaled_add(-a * bb, d[1], scaled(a, d[3]));
+  out[0] = scaled_add(aa * bb, d[0], scaled_add(-aa * b, d[1], scaled_add(-bb, d[2], high)));
+  out[1] = vadd(even, odd);
+  out[2] = vsub(even, odd);
+  out[3] = scaled(2 * b, scaled_add(-aa, d[1], d[3]));
+  out[4] = scaled_add(aa * b, d[1], scaled_add(-aa, d[2], scaled_add(-b, d[3], d[4])));
+}
+
+SK_INLINE void f4k3_output_3(const vf t[5], vf out[3]) {
+  const double a = SK_F4K3_A, b = SK_F4K3_B;
+  const vf even = vadd(t[1], t[2]), odd = vsub(t[1], t[2]);
+  out[0] = vadd(t[0], vadd(even, t[3]));
+  out[1] = scaled_add(a, odd, scaled(b, t[3]));
+  out[2] = scaled_add(a * a, even, scaled_add(b * b, t[3], t[4]));
 }
 
 /*

@@ -68,6 +68,7 @@ static sk_reference_winograd start(size_t outputs, size_t taps, size_t stride) {
   clear(winograd.output);
   clear(winograd.filter);
   clear(winograd.input);
+  for (size_t j = 0; j < MAX - 1; j++) winograd.points[j] = integer(0);
   return winograd;
 }
 
@@ -77,6 +78,7 @@ sk_reference_winograd sk_reference_winograd_derive(size_t outputs, size_t taps, 
 
   for (size_t j = 0; j < finite; j++) {
     rational scale = node_product(finite, points, j);
+    winograd.points[j] = points[j];
     for (size_t i = 0; i < outputs; i++) winograd.output[i][j] = power(points[j], i);
     for (size_t k = 0; k < taps; k++) {
       winograd.filter[j][k] = sk_reference_rational_divide(power(points[j], k), scale);
@@ -102,6 +104,7 @@ sk_reference_winograd sk_reference_winograd_derive_strided(size_t outputs, const
   sk_reference_winograd winograd = start(outputs, 3, 2);
   sk_reference_winograd even = sk_reference_winograd_derive(outputs, 2, points);
   place_even_part(&even, &winograd);
+  for (size_t j = 0; j < outputs; j++) winograd.points[j] = points[j];
   for (size_t i = 0; i < outputs; i++) {
     size_t odd = even.alpha + i;
     winograd.output[i][odd] = winograd.filter[odd][1] = winograd.input[odd][2 * i + 1] = integer(1);
@@ -112,6 +115,29 @@ sk_reference_winograd sk_reference_winograd_derive_strided(size_t outputs, const
 sk_reference_winograd sk_reference_winograd_derive_set(const sk_reference_winograd_points *set) {
   return set->stride == 2 ? sk_reference_winograd_derive_strided(set->outputs, set->points)
                           : sk_reference_winograd_derive(set->outputs, set->taps, set->points);
+}
+
+sk_reference_winograd sk_reference_winograd_trim(const sk_reference_winograd *winograd, size_t outputs) {
+  if (winograd->stride != 1 || outputs > winograd->outputs) {
+    fprintf(stderr, "sk_reference_winograd: F(%zu,%zu) with stride %zu has no %zu outputs to be trimmed to\n",
+            winograd->outputs, winograd->taps, winograd->stride, outputs);
+    abort();
+  }
+  sk_reference_winograd trimmed = sk_reference_winograd_derive(outputs, winograd->taps, winograd->points);
+  for (size_t j = 0; j + 1 < trimmed.alpha; j++) {
+    rational factor = integer(1);
+    for (size_t l = trimmed.alpha - 1; l + 1 < winograd->alpha; l++) {
+      rational difference = sk_reference_rational_subtract(winograd->points[j], winograd->points[l]);
+      factor = sk_reference_rational_multiply(factor, difference);
+    }
+    for (size_t k = 0; k < trimmed.taps; k++) {
+      trimmed.filter[j][k] = sk_reference_rational_divide(trimmed.filter[j][k], factor);
+    }
+    for (size_t t = 0; t < trimmed.alpha; t++) {
+      trimmed.input[j][t] = sk_reference_rational_multiply(trimmed.input[j][t], factor);
+    }
+  }
+  return trimmed;
 }
 
 /* Form sum_j A^T[i][j] G[j][k] B^T[j][t], the factor of g_k d_t in y_i. */
@@ -172,15 +198,15 @@ static void multiply_vector(real_matrix m, const double *x, double *y) {
   }
 }
 
-/* Form M x M^T. x: [columns][columns]; y: [rows][rows]. */
-static void multiply_both_sides(real_matrix m, const double *x, double *y) {
+/* Form M x N^T. x: [columns of M][columns of N]; y: [rows of M][rows of N]. */
+static void multiply_both_sides(real_matrix m, real_matrix n, const double *x, double *y) {
   double half[MAX][MAX] = {{0}}; /* M x */
   for (size_t i = 0; i < m.rows; i++) {
-    for (size_t j = 0; j < m.columns; j++) {
-      for (size_t l = 0; l < m.columns; l++) half[i][j] += m.at[i][l] * x[l * m.columns + j];
+    for (size_t j = 0; j < n.columns; j++) {
+      for (size_t l = 0; l < m.columns; l++) half[i][j] += m.at[i][l] * x[l * n.columns + j];
     }
   }
-  for (size_t i = 0; i < m.rows; i++) multiply_vector(m, half[i], y + i * m.rows);
+  for (size_t i = 0; i < m.rows; i++) multiply_vector(n, half[i], y + i * n.rows);
 }
 
 void sk_reference_winograd_input_1d(const sk_reference_winograd *winograd, const double *d, double *v) {
@@ -195,16 +221,19 @@ void sk_reference_winograd_output_1d(const sk_reference_winograd *winograd, cons
   multiply_vector(output_matrix(winograd), p, y);
 }
 
-void sk_reference_winograd_input_2d(const sk_reference_winograd *winograd, const double *d, double *v) {
-  multiply_both_sides(input_matrix(winograd), d, v);
+void sk_reference_winograd_input_2d(const sk_reference_winograd *down, const sk_reference_winograd *along,
+                                    const double *d, double *v) {
+  multiply_both_sides(input_matrix(down), input_matrix(along), d, v);
 }
 
-void sk_reference_winograd_filter_2d(const sk_reference_winograd *winograd, const double *g, double *u) {
-  multiply_both_sides(filter_matrix(winograd), g, u);
+void sk_reference_winograd_filter_2d(const sk_reference_winograd *down, const sk_reference_winograd *along,
+                                     const double *g, double *u) {
+  multiply_both_sides(filter_matrix(down), filter_matrix(along), g, u);
 }
 
-void sk_reference_winograd_output_2d(const sk_reference_winograd *winograd, const double *p, double *y) {
-  multiply_both_sides(output_matrix(winograd), p, y);
+void sk_reference_winograd_output_2d(const sk_reference_winograd *down, const sk_reference_winograd *along,
+                                     const double *p, double *y) {
+  multiply_both_sides(output_matrix(down), output_matrix(along), p, y);
 }
 
 /* ---- Error bounds ------------------------------------------------------------------------------------------ */
@@ -248,6 +277,7 @@ static void tile_magnitude(const sk_reference_winograd *winograd, const sk_conv_
   size_t kernel_size = winograd->taps * winograd->taps;
   real_matrix input = absolute(input_matrix(winograd));
   real_matrix filter = absolute(filter_matrix(winograd));
+  real_matrix output = absolute(output_matrix(winograd));
   double sums[MAX * MAX] = {0};
 
   for (size_t c = 0; c < shape->in_channels; c++) {
@@ -257,11 +287,11 @@ static void tile_magnitude(const sk_reference_winograd *winograd, const sk_conv_
       for (size_t j = 0; j < alpha; j++) d[i * alpha + j] = absolute_input(shape, plane, row + i, column + j);
     }
     for (size_t k = 0; k < kernel_size; k++) g[k] = fabs(kernels[c * kernel_size + k]);
-    multiply_both_sides(input, d, v);
-    multiply_both_sides(filter, g, u);
+    multiply_both_sides(input, input, d, v);
+    multiply_both_sides(filter, filter, g, u);
     for (size_t p = 0; p < alpha * alpha; p++) sums[p] += u[p] * v[p];
   }
-  multiply_both_sides(absolute(output_matrix(winograd)), sums, tile);
+  multiply_both_sides(output, output, sums, tile);
 }
 
 /* Copy a tile[outputs][outputs] plus bias to plane[height][width] at (row, column), as far as it fits. */

@@ -45,10 +45,11 @@ typedef sk_reference_rational sk_reference_winograd_matrix[SK_REFERENCE_WINOGRAD
                                                           [SK_REFERENCE_WINOGRAD_MAX_ALPHA];
 
 typedef struct sk_reference_winograd {
-  size_t outputs, taps, stride, alpha; /* m, r, 1 or 2, stride*(m - 1) + r */
-  sk_reference_winograd_matrix output; /* A^T [m][alpha] */
-  sk_reference_winograd_matrix filter; /* G [alpha][r] */
-  sk_reference_winograd_matrix input;  /* B^T [alpha][alpha] */
+  size_t outputs, taps, stride, alpha;                               /* m, r, 1 or 2, stride*(m - 1) + r */
+  sk_reference_rational points[SK_REFERENCE_WINOGRAD_MAX_ALPHA - 1]; /* the finite ones, of F(m,2) with stride 2 */
+  sk_reference_winograd_matrix output;                               /* A^T [m][alpha] */
+  sk_reference_winograd_matrix filter;                               /* G [alpha][r] */
+  sk_reference_winograd_matrix input;                                /* B^T [alpha][alpha] */
 } sk_reference_winograd;
 
 /* Derive the matrices of F(m,r) from points[m + r - 2], the finite ones.
@@ -59,6 +60,12 @@ sk_reference_winograd sk_reference_winograd_derive(size_t outputs, size_t taps, 
 /* Derive the matrices of F(m,3) with stride 2 from points[m], the finite ones of F(m,2).
  * Requires: outputs >= 1 and 2m + 1 <= SK_REFERENCE_WINOGRAD_MAX_ALPHA; distinct points. Errors: as above. */
 sk_reference_winograd sk_reference_winograd_derive_strided(size_t outputs, const sk_reference_rational *points);
+
+/* Trim F(m,r) to fewer outputs: F(outputs,r) from the first of its points and infinity, with G's rows for these points
+ * as they are, so that filters are transformed once for all tiles. What G's row p was divided by and F(outputs,r)'s
+ * would not be, p - q for each point q that is left out, B^T's row is multiplied by.
+ * Requires: stride 1; 1 <= outputs <= m and outputs + r >= 3. Errors: as above. */
+sk_reference_winograd sk_reference_winograd_trim(const sk_reference_winograd *winograd, size_t outputs);
 
 /* Prove the matrices right: for every i, k, t, exactly,
  * sum_j A^T[i][j] G[j][k] B^T[j][t] = (t == stride*i + k ? 1 : 0). */
@@ -87,11 +94,15 @@ void sk_reference_winograd_input_1d(const sk_reference_winograd *winograd, const
 void sk_reference_winograd_filter_1d(const sk_reference_winograd *winograd, const double *g, double *u); /* G g */
 void sk_reference_winograd_output_1d(const sk_reference_winograd *winograd, const double *p, double *y); /* A^T p */
 
-/* Transform in two dimensions: v = B^T d B, u = G g G^T, y = A^T p A, where p = u .* v, summed over channels.
- * d, v, u, p: [alpha][alpha]; g: [taps][taps]; y: [outputs][outputs]. */
-void sk_reference_winograd_input_2d(const sk_reference_winograd *winograd, const double *d, double *v);
-void sk_reference_winograd_filter_2d(const sk_reference_winograd *winograd, const double *g, double *u);
-void sk_reference_winograd_output_2d(const sk_reference_winograd *winograd, const double *p, double *y);
+/* Transform in two dimensions, down the columns by one F(m,r) and along the rows by another, of the same taps:
+ * v = B^T d B, u = G g G^T, y = A^T p A, where p = u .* v, summed over channels.
+ * d, v, u, p: [down's alpha][along's alpha]; g: [taps][taps]; y: [down's outputs][along's outputs]. */
+void sk_reference_winograd_input_2d(const sk_reference_winograd *down, const sk_reference_winograd *along,
+                                    const double *d, double *v);
+void sk_reference_winograd_filter_2d(const sk_reference_winograd *down, const sk_reference_winograd *along,
+                                     const double *g, double *u);
+void sk_reference_winograd_output_2d(const sk_reference_winograd *down, const sk_reference_winograd *along,
+                                     const double *p, double *y);
 
 /* ---- Error bounds ------------------------------------------------------------------------------------------ */
 
@@ -112,9 +123,9 @@ double sk_reference_winograd_amplification(const sk_reference_winograd *winograd
  *
  *   |bias| + |A^T| [ sum_c (|G| |g| |G^T|) .* (|B^T| |d| |B|) ] |A|
  *
- * so that |y^ - y| <= gamma_n * magnitude. Tiles start at output (0, 0). Much sharper than the amplification. The
- * magnitude of direct convolution, sum |w| * |x|, would not do: an output that is an exact zero there has an error
- * here, from the inputs of its tile that cancel.
+ * so that |y^ - y| <= gamma_n * magnitude. Tiles start at output (0, 0) and are whole, in zeros where inputs end. Much
+ * sharper than the amplification. The magnitude of direct convolution, sum |w| * |x|, would not do: an output that is
+ * an exact zero there has an error here, from the inputs of its tile that cancel.
  *
  * x: [batch][in_channels][in_height][in_width]; weights: [out_channels][in_channels][taps][taps];
  * bias: [out_channels] or NULL; magnitude: [batch][out_channels][out_height][out_width].

@@ -135,8 +135,12 @@ Test(roof, winograd_with_stride_2_multiplies_less) {
   cr_expect_float_eq(executed_with_stride(SK_ALGORITHM_WINOGRAD4, 2, 7), 4.0 * 81 / (9 * 49), 1e-12);
 }
 
-Test(roof, tiles_at_the_edge_are_whole_ones) {
-  cr_expect_float_eq(executed(SK_ALGORITHM_WINOGRAD4, 7), 4.0 * 36 / (9 * 49), 1e-12);
+/* 7 = 4 + 3 = 3 * 2 + 1 and 14 = 3 * 4 + 2 outputs; F(6,3) has whole tiles only. */
+Test(roof, tiles_at_the_edge_may_be_trimmed) {
+  cr_expect_float_eq(executed(SK_ALGORITHM_WINOGRAD4, 7), 11.0 * 11 / (9 * 49), 1e-12);
+  cr_expect_float_eq(executed(SK_ALGORITHM_WINOGRAD4, 14), 22.0 * 22 / (9 * 196), 1e-12);
+  cr_expect_float_eq(executed(SK_ALGORITHM_WINOGRAD2, 7), 15.0 * 15 / (9 * 49), 1e-12);
+  cr_expect_float_eq(executed(SK_ALGORITHM_WINOGRAD6, 7), 16.0 * 16 / (9 * 49), 1e-12);
 }
 
 Test(roof, a_pool_multiplies_nothing) {

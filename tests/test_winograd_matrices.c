@@ -177,6 +177,40 @@ Test(matrices, of_one_stride_are_not_exact_for_another) {
   cr_expect(!sk_reference_winograd_is_exact(&winograd));
 }
 
+/* All of them, at each size: the kernels' F(4,3) and F(2,3) are among the sets. */
+Test(matrices, trimmed_are_exact_with_the_same_filters) {
+  for (size_t s = 0; s < sk_reference_winograd_point_set_count; s++) {
+    const sk_reference_winograd whole = derive(&sk_reference_winograd_point_sets[s]);
+    for (size_t outputs = 1; whole.stride == 1 && outputs <= whole.outputs; outputs++) {
+      const sk_reference_winograd w = sk_reference_winograd_trim(&whole, outputs);
+      cr_expect(w.outputs == outputs && w.alpha == outputs + 2 && sk_reference_winograd_is_exact(&w), "%s to %zu",
+                sk_reference_winograd_point_sets[s].name, outputs);
+      for (size_t j = 0; j < w.alpha; j++) {
+        const size_t row = j + 1 < w.alpha ? j : whole.alpha - 1;
+        cr_expect(memcmp(w.filter[j], whole.filter[row], sizeof w.filter[j]) == 0, "row %zu", j);
+      }
+    }
+  }
+}
+
+/* F(4,3) with 0 1 -1 2 -2 to two outputs: F(2,3)'s B^T of 0 1 -1, times (0 - 2)(0 + 2), (1 - 2)(1 + 2) twice, and 1. */
+Test(matrices, trimmed_to_two_outputs_are_those_of_f2k3_but_for_factors) {
+  const sk_reference_winograd whole = derive(&sk_reference_winograd_point_sets[1]);
+  const sk_reference_winograd w = sk_reference_winograd_trim(&whole, 2);
+  expect_matrix(w.output, 2, 4, (double[]){1, 1, 1, 0, 0, 1, -1, 1});
+  expect_matrix(w.input, 4, 4, (double[]){4, 0, -4, 0, 0, -3, -3, 0, 0, 3, -3, 0, 0, -1, 0, 1});
+}
+
+Test(matrices, trimmed_have_no_more_outputs, .signal = SIGABRT) {
+  const sk_reference_winograd whole = derive(&sk_reference_winograd_point_sets[0]);
+  sk_reference_winograd_trim(&whole, 3);
+}
+
+Test(matrices, with_stride_2_are_not_trimmed, .signal = SIGABRT) {
+  const sk_reference_winograd whole = derive(find_set("F(2,3) stride 2 1 -1"));
+  sk_reference_winograd_trim(&whole, 1);
+}
+
 /* Negate each element in turn: the check must notice every one that is not zero. */
 static void expect_each_sign_noticed(sk_reference_winograd *winograd, sk_reference_winograd_matrix matrix, size_t rows,
                                      size_t columns, const char *name) {
@@ -263,15 +297,41 @@ Test(transforms, correlate_in_two_dimensions) {
     double d[MAX * MAX], g[MAX * MAX], v[MAX * MAX], u[MAX * MAX], p[MAX * MAX], y[MAX * MAX], expected[MAX * MAX];
     fill(d, w.alpha * w.alpha, 0);
     fill(g, w.taps * w.taps, 5);
-    sk_reference_winograd_input_2d(&w, d, v);
-    sk_reference_winograd_filter_2d(&w, g, u);
+    sk_reference_winograd_input_2d(&w, &w, d, v);
+    sk_reference_winograd_filter_2d(&w, &w, g, u);
     for (size_t j = 0; j < w.alpha * w.alpha; j++) p[j] = u[j] * v[j];
-    sk_reference_winograd_output_2d(&w, p, y);
+    sk_reference_winograd_output_2d(&w, &w, p, y);
     sk_conv_shape shape = tile_shape(&w, 1);
     sk_reference_conv(&shape, d, g, NULL, expected, NULL);
     for (size_t i = 0; i < w.outputs * w.outputs; i++) {
       cr_expect(fabs(y[i] - expected[i]) < 1e-9, "%s [%zu]: %g, expected %g", sk_reference_winograd_point_sets[s].name,
                 i, y[i], expected[i]);
+    }
+  }
+}
+
+/* Down the columns whole, along the rows trimmed, and the other way: a tile in the last column, and in the last row. */
+Test(transforms, of_a_trimmed_dimension_correlate) {
+  const sk_reference_winograd whole = derive(find_set("F(4,3) 0 2/3 -2/3 3/2 -3/2"));
+  for (size_t outputs = 1; outputs < whole.outputs; outputs++) {
+    const sk_reference_winograd trimmed = sk_reference_winograd_trim(&whole, outputs);
+    for (int turned = 0; turned < 2; turned++) {
+      const sk_reference_winograd *down = turned ? &trimmed : &whole, *along = turned ? &whole : &trimmed;
+      double d[MAX * MAX], g[9], v[MAX * MAX], u[MAX * MAX], p[MAX * MAX], y[MAX * MAX], expected[MAX * MAX];
+      fill(d, down->alpha * along->alpha, 0);
+      fill(g, 9, 5);
+      sk_reference_winograd_input_2d(down, along, d, v);
+      sk_reference_winograd_filter_2d(down, along, g, u);
+      for (size_t j = 0; j < down->alpha * along->alpha; j++) p[j] = u[j] * v[j];
+      sk_reference_winograd_output_2d(down, along, p, y);
+      sk_conv_shape shape = tile_shape(&whole, 1);
+      shape.in_height = down->alpha;
+      shape.in_width = along->alpha;
+      sk_reference_conv(&shape, d, g, NULL, expected, NULL);
+      for (size_t i = 0; i < down->outputs * along->outputs; i++) {
+        cr_expect(fabs(y[i] - expected[i]) < 1e-9, "%zu outputs, [%zu]: %g, expected %g", outputs, i, y[i],
+                  expected[i]);
+      }
     }
   }
 }
