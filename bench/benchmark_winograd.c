@@ -14,6 +14,7 @@ struct subject {
   struct sk_tensor t;
   size_t m, stride;
   size_t alpha; /* inputs, and points, per side of a tile */
+  size_t out_height, out_width;
   size_t down, across;
 };
 
@@ -31,22 +32,21 @@ static double count_bytes(const struct subject *subject, size_t batch) {
 
 static sk_status make_subject(const struct sk_case *c, struct subject *subject, bool is_input) {
   const sk_conv_shape *s = &((const struct sk_named_shape *)c->subject)->shape;
-  size_t out_height;
-  size_t out_width;
   size_t bytes;
-  sk_status status = sk_conv_output_size(s, &out_height, &out_width);
+  sk_status status = sk_conv_output_size(s, &subject->out_height, &subject->out_width);
   if (!status) status = sk_kernels_choose(c->isa, &subject->kernels);
   if (status) return status;
   subject->m = outputs_per_side(c->algorithm);
   subject->stride = s->stride_height;
   subject->alpha = subject->stride == 2 ? 2 * subject->m + 1 : subject->m + 2;
-  subject->down = sk_size_divide_up(out_height, subject->m);
-  subject->across = sk_size_divide_up(out_width, subject->m);
+  subject->down = sk_size_divide_up(subject->out_height, subject->m);
+  subject->across = sk_size_divide_up(subject->out_width, subject->m);
   subject->t = is_input ? (struct sk_tensor){.channels = s->in_channels,
                                              .height = s->in_height,
                                              .width = s->in_width,
                                              .halo = sk_conv_halo(s)}
-                        : (struct sk_tensor){.channels = s->out_channels, .height = out_height, .width = out_width};
+                        : (struct sk_tensor){
+                              .channels = s->out_channels, .height = subject->out_height, .width = subject->out_width};
   status = sk_tensor_bytes(&subject->t, c->batch, &bytes);
   if (!status) status = sk_make_floats(&subject->t.data, bytes / sizeof(float));
   if (!status) sk_tensor_clear_halo(&subject->t, c->batch, 1);
@@ -85,8 +85,13 @@ static sk_winograd_input_fn *input_kernel(const struct subject *subject) {
   }
 }
 
+/* The inputs of a dimension that a tile's outputs read, of which so many are left. */
+static size_t tile_inputs(const struct subject *subject, size_t outputs) {
+  return subject->stride * (sk_size_min(subject->m, outputs) - 1) + 3;
+}
+
 /* Transform the tiles of one plane, whose first tap is at `x`. */
-static void transform_input(const struct subject *subject, const sk_conv_shape *s, const float *x) {
+static void transform_input(const struct subject *subject, const float *x) {
   _Alignas(SK_ALIGNMENT) float v[MOST_POINTS * SK_BLOCK];
   const size_t step = subject->m * subject->stride;
   const size_t row = sk_tensor_row(&subject->t);
@@ -96,8 +101,8 @@ static void transform_input(const struct subject *subject, const sk_conv_shape *
     const struct sk_winograd_input_args args = {
         .x = x + top * row + left * SK_BLOCK,
         .x_row = row,
-        .rows = sk_size_min(subject->alpha, s->in_height + s->pad_top + s->pad_bottom - top),
-        .columns = sk_size_min(subject->alpha, s->in_width + s->pad_left + s->pad_right - left),
+        .rows = tile_inputs(subject, subject->out_height - i / subject->across * subject->m),
+        .columns = tile_inputs(subject, subject->out_width - i % subject->across * subject->m),
         .v = v,
         .v_point = SK_BLOCK,
     };
@@ -111,7 +116,7 @@ static void run_input(const struct sk_case *c, void *prepared) {
   const size_t planes = sk_tensor_planes(&subject->t);
 #pragma omp parallel for schedule(static) num_threads(c->threads)
   for (size_t i = 0; i < c->batch * planes; i++) {
-    transform_input(subject, s, sk_conv_first_tap(s, &subject->t, i / planes, i % planes));
+    transform_input(subject, sk_conv_first_tap(s, &subject->t, i / planes, i % planes));
   }
 }
 

@@ -169,8 +169,7 @@ bool sk_winograd_exact(size_t m, size_t stride, sk_reference_winograd *winograd)
 }
 
 sk_reference_winograd sk_winograd_of_tile(const sk_reference_winograd *winograd, size_t outputs) {
-  const bool trims = winograd->stride == 1 && winograd->outputs <= 4;
-  return trims ? sk_reference_winograd_trim(winograd, outputs) : *winograd;
+  return winograd->outputs <= 4 ? sk_reference_winograd_trim(winograd, outputs) : *winograd;
 }
 
 static void make_absolute(sk_reference_winograd_matrix matrix) {
@@ -197,15 +196,15 @@ sk_reference_winograd sk_winograd_absolute(const sk_reference_winograd *winograd
  *   F(4,3), alpha 6   input: constant, sum, constant, product, sum              output: sum, constant, product, sum
  *   F(6,3), alpha 8   input: constant, sum, sum, constant, product, sum         output: sum, constant, product, 3 sums
  *
- * where "constant" is the rounding of a coefficient to float. None exceeds alpha, nor do those of trimmed tiles:
- * F(4,3)'s to three outputs have constant, product and 3 sums at most in the input, sum, constant, product and sum in
- * the output, fewer with fewer outputs; F(2,3)'s constant, product, sum, and 2 sums. Two dimensions are two passes.
- * With stride 2, where a multiply-add is one rounding and odd elements are copied by the input transform,
+ * where "constant" is the rounding of a coefficient to float. None exceeds alpha; two dimensions are two passes. With
+ * stride 2, where a multiply-add is one rounding and odd elements are copied by the input transform,
  *
  *   F(2,3), alpha 5   input: constant, multiply-add                         output: sum, constant, multiply-add, sum
  *   F(4,3), alpha 9   input: constant, multiply-add, twice over             output: sum, constant, 2 multiply-adds
  *
  * so that 4 will do for both; F(4,3)'s last even value is 3 (constant and 2 multiply-adds) and its first output 3 sums.
+ * Of trimmed tiles, F(4,3)'s to three outputs have the longest: in the input constant, product and 3 multiply-adds,
+ * with stride 2 one of these less; in the output sum, constant and multiply-add, or product for the sum, or 3 sums.
  */
 size_t sk_winograd_transform_roundings(size_t m, size_t stride) { return 2 * (stride == 2 ? 4 : m + 2); }
 
@@ -236,8 +235,8 @@ struct sk_winograd_norms sk_winograd_norms(const sk_reference_winograd *winograd
  * winograd_transform.h, with the constants that follow them:
  *
  *   input   F(2,3) 1; F(4,3) even part 1, odd part 3/2 * 1 + 1; F(6,3) even part 2, odd part 2 * 2 + 1; stride 2:
- *           F(2,3) 1, F(4,3) even part 1, odd part 5/4 * 1, multiply-add 1; trimmed: F(4,3) to three outputs, even
- *           part 3, odd part 2, point b 3 * 1 + 1, others fewer: 7 at most;
+ *           F(2,3) 1, F(4,3) even part 1, odd part 5/4 * 1, multiply-add 1; trimmed: F(4,3) to three outputs, point 0
+ *           product and 3 multiply-adds, point b 3 * 1 + 1, others fewer: 7 at most;
  *   output  F(2,3) 1; F(4,3) 2; F(6,3) 3; stride 2: F(2,3) 1, F(4,3) 2; trimmed: 2: 3 at most.
  *
  * The second dimension multiplies the errors of the first by the norm of the matrix, and makes as many of its own.

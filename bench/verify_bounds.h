@@ -47,8 +47,8 @@ double sk_activate_exact(enum sk_activation activation, double value);
 /* Find the exact matrices of F(m,3) at the kernels' points for a stride. False if reference/ has no such set. */
 bool sk_winograd_exact(size_t m, size_t stride, sk_reference_winograd *winograd);
 
-/* The matrices for a dimension of a tile of which so many outputs exist: F(2,3) and F(4,3) are trimmed, F(6,3) and
- * those with stride 2 stay whole (kernels/winograd_points.h). */
+/* The matrices for a dimension of a tile of which so many outputs exist: F(2,3) and F(4,3) are trimmed, F(6,3) stays
+ * whole (kernels/winograd_points.h). */
 sk_reference_winograd sk_winograd_of_tile(const sk_reference_winograd *winograd, size_t outputs);
 
 /* The same with every entry replaced by its absolute value, which bounds are computed with. */

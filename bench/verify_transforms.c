@@ -84,19 +84,52 @@ static void input_1d_to_2(const struct pairs *pairs, const float *d, float *out)
   out[3] = scaled_add(-aa, d[1], d[3]);
 }
 
+/* What the rows of a and -a are where b's pair is left out: of the elements below x^2, x^2 and above. */
+static float row_of_pair(double a, double b, double other, float low, float middle, float high) {
+  const float sum = scaled_add(b + other, high, (float)(a * a - b * b) * middle);
+  return scaled_add(-other * b * (b + other), low, sum);
+}
+
 /* The points 0, a, -a, b and infinity of F(4,3). */
 static void input_1d_to_3(const struct pairs *pairs, const float *d, float *out) {
   const double a = pairs->point[0], b = pairs->point[1];
-  const float zero = scaled_add(-(b * b), d[2], (float)b * d[3]);
-  const float even = scaled_add(a * a - b * b, d[2], (float)b * d[3]), odd = (float)a * d[3];
-  const float even_1 = scaled_add(-(a * a * b), d[1], even), odd_1 = scaled_add(-(a * b * b), d[1], odd);
-  out[0] = scaled_add(a * a * b * b, d[0], scaled_add(-(a * a * b), d[1], zero));
-  out[1] = even_1 + odd_1;
-  out[2] = even_1 - odd_1;
+  out[0] = scaled_add(-(b * b), d[2], (float)b * d[3]);
+  out[0] = scaled_add(a * a * b * b, d[0], scaled_add(-(a * a * b), d[1], out[0]));
+  out[1] = row_of_pair(a, b, a, d[1], d[2], d[3]);
+  out[2] = row_of_pair(a, b, -a, d[1], d[2], d[3]);
   out[3] = (float)(2 * b) * scaled_add(-(a * a), d[1], d[3]);
   out[4] = scaled_add(-b, d[3], d[4]);
-  out[4] = scaled_add(-(a * a), d[2], out[4]);
-  out[4] = scaled_add(a * a * b, d[1], out[4]);
+  out[4] = scaled_add(a * a * b, d[1], scaled_add(-(a * a), d[2], out[4]));
+}
+
+/* With stride 2: the points a and infinity, then an odd element. */
+static void input_1d_stride2_to_1(const struct pairs *pairs, const float *d, float *out) {
+  const double a = pairs->point[0], b = pairs->count > 1 ? pairs->point[1] : 0;
+  out[0] = (float)(pairs->count > 1 ? 2 * a * (a * a - b * b) : 2 * a) * d[0];
+  out[1] = scaled_add(-a, d[0], d[2]);
+  out[2] = d[1];
+}
+
+/* The points a, -a and infinity of F(4,3), then two odd elements. */
+static void input_1d_stride2_to_2(const struct pairs *pairs, const float *d, float *out) {
+  const double a = pairs->point[0], difference = a * a - pairs->point[1] * pairs->point[1];
+  const float middle = (float)difference * d[2];
+  out[0] = scaled_add(a * difference, d[0], middle);
+  out[1] = scaled_add(-a * difference, d[0], middle);
+  out[2] = scaled_add(-(a * a), d[0], d[4]);
+  out[3] = d[1];
+  out[4] = d[3];
+}
+
+/* The points a, -a, b and infinity of F(4,3), then three odd elements. */
+static void input_1d_stride2_to_3(const struct pairs *pairs, const float *d, float *out) {
+  const double a = pairs->point[0], b = pairs->point[1];
+  out[0] = row_of_pair(a, b, a, d[0], d[2], d[4]);
+  out[1] = row_of_pair(a, b, -a, d[0], d[2], d[4]);
+  out[2] = (float)(2 * b) * scaled_add(-(a * a), d[0], d[4]);
+  out[3] = scaled_add(-b, d[4], d[6]);
+  out[3] = scaled_add(a * a * b, d[0], scaled_add(-(a * a), d[2], out[3]));
+  for (size_t i = 0; i < 3; i++) out[4 + i] = d[2 * i + 1];
 }
 
 /* ---- Output ---- */
@@ -178,6 +211,23 @@ static void output_1d_to_3(const struct pairs *pairs, const float *t, float *out
   out[2] = scaled_add(a * a, t[1] + t[2], scaled_add(b * b, t[3], t[4]));
 }
 
+static void output_1d_stride2_to_1(const struct pairs *pairs, const float *t, float *out) {
+  (void)pairs;
+  out[0] = (t[0] + t[1]) + t[2];
+}
+
+static void output_1d_stride2_to_2(const struct pairs *pairs, const float *t, float *out) {
+  out[0] = (t[0] + t[1]) + t[3];
+  out[1] = scaled_add(pairs->point[0], t[0] - t[1], t[2]) + t[4];
+}
+
+static void output_1d_stride2_to_3(const struct pairs *pairs, const float *t, float *out) {
+  const double a = pairs->point[0], b = pairs->point[1];
+  out[0] = ((t[0] + t[1]) + t[2]) + t[4];
+  out[1] = scaled_add(a, t[0] - t[1], scaled_add(b, t[2], t[5]));
+  out[2] = scaled_add(a * a, t[0] + t[1], scaled_add(b * b, t[2], t[3] + t[6]));
+}
+
 /* ---- Two dimensions: down the columns first, then along the rows ---- */
 
 typedef void transform_1d(const struct pairs *pairs, const float *from, float *to);
@@ -191,14 +241,21 @@ struct dimension {
 static size_t alpha_of(size_t m, size_t stride) { return stride == 2 ? 2 * m + 1 : m + 2; }
 
 static struct dimension input_of(size_t m, size_t stride, size_t points) {
-  static transform_1d *const trimmed[] = {input_1d_to_1, input_1d_to_2, input_1d_to_3};
-  if (points < alpha_of(m, stride)) return (struct dimension){points, points, trimmed[points - 3]};
+  static transform_1d *const trimmed[2][3] = {{input_1d_to_1, input_1d_to_2, input_1d_to_3},
+                                              {input_1d_stride2_to_1, input_1d_stride2_to_2, input_1d_stride2_to_3}};
+  if (points < alpha_of(m, stride)) {
+    return (struct dimension){points, points, trimmed[stride - 1][(points - 3) / stride]};
+  }
   return (struct dimension){points, points, stride == 2 ? input_1d_stride2 : input_1d};
 }
 
 static struct dimension output_of(size_t m, size_t stride, size_t points) {
-  static transform_1d *const trimmed[] = {output_1d_to_1, output_1d_to_2, output_1d_to_3};
-  if (points < alpha_of(m, stride)) return (struct dimension){points, points - 2, trimmed[points - 3]};
+  static transform_1d *const trimmed[2][3] = {{output_1d_to_1, output_1d_to_2, output_1d_to_3},
+                                              {output_1d_stride2_to_1, output_1d_stride2_to_2, output_1d_stride2_to_3}};
+  if (points < alpha_of(m, stride)) {
+    const size_t outputs = (points - 3) / stride + 1;
+    return (struct dimension){points, outputs, trimmed[stride - 1][outputs - 1]};
+  }
   return (struct dimension){points, m, stride == 2 ? output_1d_stride2 : output_1d};
 }
 

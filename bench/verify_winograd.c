@@ -18,12 +18,18 @@ struct winograd_case {
   } down, along; /* of the tile: trimmed, or as `exact` and `absolute` are */
 };
 
+/* Of a dimension's points the finite ones are the first of all; infinity follows those that are left out, and the odd
+ * elements follow it. */
+static size_t place_in(const struct winograd_case *c, const struct dimension *dimension, size_t j) {
+  const size_t outputs = dimension->exact.outputs, finite = c->stride == 2 ? outputs : dimension->exact.alpha - 1;
+  return j < finite ? j : j + c->m - outputs;
+}
+
 /* The points of the tile, fewer than alpha^2 where it is trimmed, and the number of one among all. */
 static size_t tile_points(const struct winograd_case *c) { return c->down.exact.alpha * c->along.exact.alpha; }
 static size_t place_point(const struct winograd_case *c, size_t p) {
-  const size_t alpha = c->exact.alpha, rows = c->down.exact.alpha, columns = c->along.exact.alpha;
-  const size_t i = p / columns, j = p % columns;
-  return (i + 1 < rows ? i : alpha - 1) * alpha + (j + 1 < columns ? j : alpha - 1);
+  const size_t columns = c->along.exact.alpha;
+  return place_in(c, &c->down, p / columns) * c->exact.alpha + place_in(c, &c->along, p % columns);
 }
 
 /* Whether transforms of small integers are exact in float: entries with few bits. */
@@ -395,12 +401,12 @@ static struct dimension dimension_of(const struct winograd_case *c, size_t outpu
 static void transform_cases_of(struct sk_verify *v, struct winograd_case *c, const char *input_group,
                                const char *output_group) {
   const bool trims = dimension_of(c, 1).exact.alpha < c->exact.alpha;
-  const size_t fewest = trims ? 3 : 1, beyond = c->exact.alpha - c->m; /* inputs than outputs, where one is trimmed */
-  for (c->rows = fewest; c->rows <= c->exact.alpha; c->rows++) {
-    for (c->columns = fewest; c->columns <= c->exact.alpha; c->columns++) {
+  const size_t fewest = trims ? 3 : 1, step = trims ? c->stride : 1; /* as many inputs as some outputs read, or any */
+  for (c->rows = fewest; c->rows <= c->exact.alpha; c->rows += step) {
+    for (c->columns = fewest; c->columns <= c->exact.alpha; c->columns += step) {
       const struct sk_verify_case input = {input_group, NULL, input_case, c};
-      c->down = dimension_of(c, trims ? c->rows - beyond : c->m);
-      c->along = dimension_of(c, trims ? c->columns - beyond : c->m);
+      c->down = dimension_of(c, trims ? (c->rows - 3) / step + 1 : c->m);
+      c->along = dimension_of(c, trims ? (c->columns - 3) / step + 1 : c->m);
       sk_verify_run(v, &input, "%s/%zux%zu", input_group, c->rows, c->columns);
     }
   }

@@ -36,6 +36,9 @@ static size_t alpha(const sk_conv *plan) {
   return stride(plan) == 2 ? 2 * m + 1 : m + 2;
 }
 
+/* Inputs of a dimension of a tile that so many outputs read. */
+static size_t tile_inputs(const sk_conv *plan, size_t outputs) { return stride(plan) * (outputs - 1) + 3; }
+
 static size_t point_count(const sk_conv *plan) { return alpha(plan) * alpha(plan); }
 
 /*
@@ -130,8 +133,8 @@ static struct tile_order order_tiles(const sk_conv *plan, size_t images) {
   struct tile_order o = {
       .across = sk_size_divide_up(columns, m),
       .down = sk_size_divide_up(rows, m),
-      .column_points = sk_winograd_points(alpha(plan), (columns - 1) % m + 3),
-      .row_points = sk_winograd_points(alpha(plan), (rows - 1) % m + 3),
+      .column_points = sk_winograd_points(alpha(plan), tile_inputs(plan, (columns - 1) % m + 1)),
+      .row_points = sk_winograd_points(alpha(plan), tile_inputs(plan, (rows - 1) % m + 1)),
   };
   const bool trims_column = o.column_points < alpha(plan), trims_row = o.row_points < alpha(plan);
   o.across -= trims_column;
@@ -248,9 +251,8 @@ struct tile_range {
 
 static struct tile_range tiles_at(const struct winograd_block *block, size_t i, size_t j) {
   const struct tile_order *const o = &block->order;
-  const size_t infinity = alpha(block->plan) - 1;
-  const bool row_lacks = i + 1 >= o->row_points && i < infinity;
-  const bool column_lacks = j + 1 >= o->column_points && j < infinity;
+  const bool row_lacks = !sk_winograd_has_point(alpha(block->plan), o->row_points, i);
+  const bool column_lacks = !sk_winograd_has_point(alpha(block->plan), o->column_points, j);
   const size_t from = column_lacks ? o->whole : 0;
   const size_t to = row_lacks ? o->rows : column_lacks ? o->corners : o->count;
   const size_t first = sk_size_max(block->first, from), end = sk_size_min(block->first + block->count, to);
@@ -264,13 +266,12 @@ static void transform_input(const struct winograd_block *block, size_t tile, str
   const sk_conv *plan = block->plan;
   const struct sk_tensor *x = block->x;
   const size_t row = at.row * stride(plan), column = at.column * stride(plan);
-  const size_t padded_height = x->height + plan->shape.pad_top + plan->shape.pad_bottom;
-  const size_t padded_width = x->width + plan->shape.pad_left + plan->shape.pad_right;
+  const size_t m = outputs_per_side(plan);
   const struct sk_winograd_input_args args = {
       .x = sk_conv_first_tap(&plan->shape, x, at.image, plane) + row * sk_tensor_row(x) + column * SK_BLOCK,
       .x_row = sk_tensor_row(x),
-      .rows = sk_size_min(alpha(plan), padded_height - row),
-      .columns = sk_size_min(alpha(plan), padded_width - column),
+      .rows = tile_inputs(plan, sk_size_min(m, block->y->height - at.row)),
+      .columns = tile_inputs(plan, sk_size_min(m, block->y->width - at.column)),
       .v = block->v + plane * plane_stride(block) + tile * SK_BLOCK,
       .v_point = tiles_point(plan),
   };

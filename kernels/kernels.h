@@ -97,8 +97,8 @@ typedef void sk_conv_grouped_fn(const struct sk_conv_grouped_args *args);
  * x     x + i*x_row + j*16, of which rows x columns exist; F(2,3) and F(4,3) trim the tile to as many points, which are
  *       all that is written (winograd_points.h), others take the rest of it as zero
  * v     v + (i*alpha + j)*v_point, one pixel each; alpha = m + 2, with stride 2 (f<m>k3s2) 2m + 1
- * Requires: 1 <= rows, columns <= alpha; 3 or more where the tile may be trimmed. Source: Lavin and Gray (2016),
- * section 4.1; points in winograd_points.h.
+ * Requires: 1 <= rows, columns <= alpha; where the tile is trimmed, as many as outputs that exist read. Source: Lavin
+ * and Gray (2016), section 4.1; points in winograd_points.h.
  */
 struct sk_winograd_input_args {
   const float *x;

@@ -9,12 +9,16 @@ SK_INLINE void transform(const vf *d, vf *out, const size_t alpha, const size_t 
   switch (10 * alpha + points) {
     case 43: f2k3_input_1(d, out); break;
     case 44: f2k3_input(d, out); break;
+    case 53: f2k3s2_input_1(d, out); break;
     case 55: f2k3s2_input(d, out); break;
     case 63: f4k3_input_1(d, out); break;
     case 64: f4k3_input_2(d, out); break;
     case 65: f4k3_input_3(d, out); break;
     case 66: f4k3_input(d, out); break;
     case 88: f6k3_input(d, out); break;
+    case 93: f4k3s2_input_1(d, out); break;
+    case 95: f4k3s2_input_2(d, out); break;
+    case 97: f4k3s2_input_3(d, out); break;
     default: f4k3s2_input(d, out); break;
   }
 }
@@ -60,19 +64,25 @@ SK_INLINE void whole_tile(const struct tile *tile, const size_t alpha) {
 
 /* A copy of the loops for each number of points; those of one dimension are constant at a time. */
 SK_INLINE void trimmed_tile(const struct tile *tile, const size_t alpha) {
+  const size_t one = sk_winograd_points_without(alpha, 1), two = sk_winograd_points_without(alpha, 2);
   vf half[MAX_ALPHA][MAX_ALPHA];
-  const size_t five = alpha < 5 ? alpha : 5;
-  switch (tile->rows) {
-    case 3: down(tile, half, alpha, 3, tile->columns); break;
-    case 4: down(tile, half, alpha, 4, tile->columns); break;
-    case 5: down(tile, half, alpha, five, tile->columns); break;
-    default: down(tile, half, alpha, alpha, tile->columns); break;
+  if (tile->rows == alpha) {
+    down(tile, half, alpha, alpha, tile->columns);
+  } else if (tile->rows == one) {
+    down(tile, half, alpha, one, tile->columns);
+  } else if (tile->rows == two) {
+    down(tile, half, alpha, two, tile->columns);
+  } else {
+    down(tile, half, alpha, 3, tile->columns);
   }
-  switch (tile->columns) {
-    case 3: along(tile, half, alpha, tile->rows, 3); break;
-    case 4: along(tile, half, alpha, tile->rows, 4); break;
-    case 5: along(tile, half, alpha, tile->rows, five); break;
-    default: along(tile, half, alpha, tile->rows, alpha); break;
+  if (tile->columns == alpha) {
+    along(tile, half, alpha, tile->rows, alpha);
+  } else if (tile->columns == one) {
+    along(tile, half, alpha, tile->rows, one);
+  } else if (tile->columns == two) {
+    along(tile, half, alpha, tile->rows, two);
+  } else {
+    along(tile, half, alpha, tile->rows, 3);
   }
 }
 

@@ -10,11 +10,15 @@ SK_INLINE void transform(const vf *t, vf *out, const size_t alpha, const size_t 
     case 43:
     case 63: output_1(t, out); break;
     case 44: f2k3_output(t, out); break;
+    case 53:
+    case 93: output_1s2(t, out); break;
     case 55: f2k3s2_output(t, out); break;
     case 64: output_2(SK_F4K3_A, t, out); break;
     case 65: f4k3_output_3(t, out); break;
     case 66: f4k3_output(t, out); break;
     case 88: f6k3_output(t, out); break;
+    case 95: f4k3s2_output_2(t, out); break;
+    case 97: f4k3s2_output_3(t, out); break;
     default: f4k3s2_output(t, out); break;
   }
 }
@@ -74,23 +78,31 @@ SK_INLINE void tile_of_all_points(const struct sk_winograd_output_args *args, si
   along(args, lane, half, rows, columns, m, alpha, alpha);
 }
 
-/* A copy of the loops for each number of points; those of one dimension are constant at a time. */
+/* A copy of the loops for each number of outputs; those of one dimension are constant at a time. */
 SK_INLINE void trimmed_tile(const struct sk_winograd_output_args *args, size_t lane, const size_t m,
                             const size_t alpha) {
+  const size_t one = sk_winograd_points_without(alpha, 1), two = sk_winograd_points_without(alpha, 2);
+  const size_t rows = args->rows, columns = args->columns;
+  const size_t column_points = sk_winograd_points_without(alpha, m - columns);
   const float *const t = args->t + lane;
-  const size_t rows = args->rows, columns = args->columns + 2, three = m < 3 ? m : 3;
   vf half[MAX_M][MAX_ALPHA];
-  switch (rows) {
-    case 1: down(t, args->t_point, half, 1, alpha, 3, columns); break;
-    case 2: down(t, args->t_point, half, 2, alpha, 4, columns); break;
-    case 3: down(t, args->t_point, half, three, alpha, three + 2, columns); break;
-    default: down(t, args->t_point, half, m, alpha, alpha, columns); break;
+  if (rows == m) {
+    down(t, args->t_point, half, m, alpha, alpha, column_points);
+  } else if (m > 3 && rows == 3) {
+    down(t, args->t_point, half, 3, alpha, one, column_points);
+  } else if (m > 2 && rows == 2) {
+    down(t, args->t_point, half, 2, alpha, two, column_points);
+  } else {
+    down(t, args->t_point, half, 1, alpha, 3, column_points);
   }
-  switch (args->columns) {
-    case 1: along(args, lane, half, rows, 1, 1, alpha, 3); break;
-    case 2: along(args, lane, half, rows, 2, 2, alpha, 4); break;
-    case 3: along(args, lane, half, rows, three, three, alpha, three + 2); break;
-    default: along(args, lane, half, rows, m, m, alpha, alpha); break;
+  if (columns == m) {
+    along(args, lane, half, rows, m, m, alpha, alpha);
+  } else if (m > 3 && columns == 3) {
+    along(args, lane, half, rows, 3, 3, alpha, one);
+  } else if (m > 2 && columns == 2) {
+    along(args, lane, half, rows, 2, 2, alpha, two);
+  } else {
+    along(args, lane, half, rows, 1, 1, alpha, 3);
   }
 }
 

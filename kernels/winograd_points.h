@@ -9,6 +9,7 @@
 #ifndef SK_WINOGRAD_POINTS_H
 #define SK_WINOGRAD_POINTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define SK_F2K3_A 1.0
@@ -28,17 +29,37 @@
 /*
  * Trimmed tiles. The last tile of a dimension may have fewer than m outputs: r. F(2,3) and F(4,3) compute those by
  * F(r,3) with the first r + 1 of their points and infinity, so from the r + 2 inputs that exist, with the filters of
- * the whole tiles. Those of F(6,3) and of stride 2 take all points, and zeros for inputs that do not exist.
+ * the whole tiles; with stride 2, by F(r,2) with the first r points and infinity, and the first r odd elements. F(6,3)
+ * takes all points, and zeros for inputs that do not exist.
+ *
+ * alpha, the inputs and points of a dimension of a whole tile, tells which algorithm it is: m + 2, or with stride 2
+ * 2m + 1, which is odd.
  */
 
 /* Points of a dimension of which `inputs` <= alpha inputs exist. */
-static inline size_t sk_winograd_points(size_t alpha, size_t inputs) {
-  return alpha == 4 || alpha == 6 ? inputs : alpha;
+static inline size_t sk_winograd_points(size_t alpha, size_t inputs) { return alpha == 8 ? alpha : inputs; }
+
+/* Points of a dimension that has so many outputs less than m; of one output there are three. */
+static inline size_t sk_winograd_points_without(size_t alpha, size_t outputs) {
+  const size_t less = outputs * (alpha % 2 + 1);
+  return less + 3 < alpha ? alpha - less : 3;
+}
+
+/* The finite ones of `points`: what follows are infinity and the odd elements. */
+static inline size_t sk_winograd_finite_points(size_t alpha, size_t points) {
+  return alpha % 2 ? points / 2 : points - 1;
 }
 
 /* The number, among all points, of point j of `points`. */
 static inline size_t sk_winograd_point(size_t alpha, size_t points, size_t j) {
-  return j + 1 < points ? j : alpha - points + j;
+  const size_t finite = sk_winograd_finite_points(alpha, points);
+  return j < finite ? j : j + sk_winograd_finite_points(alpha, alpha) - finite;
+}
+
+/* Whether point i of all is among `points`. */
+static inline bool sk_winograd_has_point(size_t alpha, size_t points, size_t i) {
+  const size_t finite = sk_winograd_finite_points(alpha, points), infinity = sk_winograd_finite_points(alpha, alpha);
+  return i < finite || (i >= infinity && i - infinity < points - finite);
 }
 
 #endif

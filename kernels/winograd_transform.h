@@ -86,15 +86,13 @@ SK_INLINE void f4k3_input_2(const vf d[4], vf out[4]) {
   out[3] = scaled_add(-aa, d[1], d[3]);
 }
 
-/* The points 0, +-a, b and infinity: without -b to pair b with, (x - b) is a factor of what +-a share, too. */
+/* The points 0, +-a, b and infinity: without -b to pair b with, x - b stays a factor of the rows of +-a. */
 SK_INLINE void f4k3_input_3(const vf d[5], vf out[5]) {
   const double a = SK_F4K3_A, b = SK_F4K3_B, aa = a * a, bb = b * b;
-  const vf high = scaled(b, d[3]);
-  const vf even = scaled_add(-aa * b, d[1], scaled_add(aa - bb, d[2], high));
-  const vf odd = scaled_add(-a * bb, d[1], scaled(a, d[3]));
-  out[0] = scaled_add(aa * bb, d[0], scaled_add(-aa * b, d[1], scaled_add(-bb, d[2], high)));
-  out[1] = vadd(even, odd);
-  out[2] = vsub(even, odd);
+  const vf middle = scaled(aa - bb, d[2]);
+  out[0] = scaled_add(aa * bb, d[0], scaled_add(-aa * b, d[1], scaled_add(-bb, d[2], scaled(b, d[3]))));
+  out[1] = scaled_add(-a * b * (b + a), d[1], scaled_add(b + a, d[3], middle));
+  out[2] = scaled_add(a * b * (b - a), d[1], scaled_add(b - a, d[3], middle));
   out[3] = scaled(2 * b, scaled_add(-aa, d[1], d[3]));
   out[4] = scaled_add(aa * b, d[1], scaled_add(-aa, d[2], scaled_add(-b, d[3], d[4])));
 }
@@ -148,6 +146,58 @@ SK_INLINE void f4k3s2_output(const vf t[9], vf out[4]) {
   out[1] = scaled_add(a, odd_a, scaled_add(b, odd_b, t[6]));
   out[2] = scaled_add(a * a, even_a, scaled_add(b * b, even_b, t[7]));
   out[3] = scaled_add(a * a * a, odd_a, scaled_add(b * b * b, odd_b, vadd(t[4], t[8])));
+}
+
+/* One output: the points a and infinity, and an odd element. at_a: the product of a - q over what is left out. */
+SK_INLINE void input_1s2(double a, double at_a, const vf d[3], vf out[3]) {
+  out[0] = scaled(at_a, d[0]);
+  out[1] = scaled_add(-a, d[0], d[2]);
+  out[2] = d[1];
+}
+
+SK_INLINE void output_1s2(const vf t[3], vf out[1]) { out[0] = vadd(vadd(t[0], t[1]), t[2]); }
+
+SK_INLINE void f2k3s2_input_1(const vf d[3], vf out[3]) { input_1s2(SK_F2K3S2_A, 2 * SK_F2K3S2_A, d, out); }
+
+SK_INLINE void f4k3s2_input_1(const vf d[3], vf out[3]) {
+  const double a = SK_F4K3S2_A, b = SK_F4K3S2_B;
+  input_1s2(a, 2 * a * (a * a - b * b), d, out);
+}
+
+SK_INLINE void f4k3s2_input_2(const vf d[5], vf out[5]) {
+  const double a = SK_F4K3S2_A, b = SK_F4K3S2_B, aa = a * a, bb = b * b;
+  const vf middle = scaled(aa - bb, d[2]);
+  out[0] = scaled_add(a * (aa - bb), d[0], middle);
+  out[1] = scaled_add(-a * (aa - bb), d[0], middle);
+  out[2] = scaled_add(-aa, d[0], d[4]);
+  out[3] = d[1];
+  out[4] = d[3];
+}
+
+SK_INLINE void f4k3s2_output_2(const vf t[5], vf out[2]) {
+  out[0] = vadd(vadd(t[0], t[1]), t[3]);
+  out[1] = vadd(scaled_add(SK_F4K3S2_A, vsub(t[0], t[1]), t[2]), t[4]);
+}
+
+/* The points +-a, b and infinity. */
+SK_INLINE void f4k3s2_input_3(const vf d[7], vf out[7]) {
+  const double a = SK_F4K3S2_A, b = SK_F4K3S2_B, aa = a * a;
+  const vf middle = scaled(aa - b * b, d[2]);
+  out[0] = scaled_add(-a * b * (b + a), d[0], scaled_add(b + a, d[4], middle));
+  out[1] = scaled_add(a * b * (b - a), d[0], scaled_add(b - a, d[4], middle));
+  out[2] = scaled(2 * b, scaled_add(-aa, d[0], d[4]));
+  out[3] = scaled_add(aa * b, d[0], scaled_add(-aa, d[2], scaled_add(-b, d[4], d[6])));
+  out[4] = d[1];
+  out[5] = d[3];
+  out[6] = d[5];
+}
+
+SK_INLINE void f4k3s2_output_3(const vf t[7], vf out[3]) {
+  const double a = SK_F4K3S2_A, b = SK_F4K3S2_B;
+  const vf even = vadd(t[0], t[1]), odd = vsub(t[0], t[1]);
+  out[0] = vadd(vadd(even, t[2]), t[4]);
+  out[1] = scaled_add(a, odd, scaled_add(b, t[2], t[5]));
+  out[2] = scaled_add(a * a, even, scaled_add(b * b, t[2], vadd(t[3], t[6])));
 }
 
 /* The even part of rows +-p of B^T of F(6,3), given the squares of the other two points; the odd part over p, too, one

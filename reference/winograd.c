@@ -117,26 +117,33 @@ sk_reference_winograd sk_reference_winograd_derive_set(const sk_reference_winogr
                           : sk_reference_winograd_derive(set->outputs, set->taps, set->points);
 }
 
+/* Give rows p of G the factors 1 / (p - q), for points[from..end) that were left out, and those of B^T the inverse. */
+static void divide_filters(sk_reference_winograd *winograd, const rational *points, size_t from, size_t end) {
+  for (size_t j = 0; j < from; j++) {
+    for (size_t l = from; l < end; l++) {
+      const rational factor = sk_reference_rational_subtract(points[j], points[l]);
+      for (size_t k = 0; k < winograd->taps; k++) {
+        winograd->filter[j][k] = sk_reference_rational_divide(winograd->filter[j][k], factor);
+      }
+      for (size_t t = 0; t < winograd->alpha; t++) {
+        winograd->input[j][t] = sk_reference_rational_multiply(winograd->input[j][t], factor);
+      }
+    }
+  }
+}
+
 sk_reference_winograd sk_reference_winograd_trim(const sk_reference_winograd *winograd, size_t outputs) {
-  if (winograd->stride != 1 || outputs > winograd->outputs) {
-    fprintf(stderr, "sk_reference_winograd: F(%zu,%zu) with stride %zu has no %zu outputs to be trimmed to\n",
-            winograd->outputs, winograd->taps, winograd->stride, outputs);
+  if (outputs > winograd->outputs) {
+    fprintf(stderr, "sk_reference_winograd: F(%zu,%zu) has no %zu outputs to be trimmed to\n", winograd->outputs,
+            winograd->taps, outputs);
     abort();
   }
-  sk_reference_winograd trimmed = sk_reference_winograd_derive(outputs, winograd->taps, winograd->points);
-  for (size_t j = 0; j + 1 < trimmed.alpha; j++) {
-    rational factor = integer(1);
-    for (size_t l = trimmed.alpha - 1; l + 1 < winograd->alpha; l++) {
-      rational difference = sk_reference_rational_subtract(winograd->points[j], winograd->points[l]);
-      factor = sk_reference_rational_multiply(factor, difference);
-    }
-    for (size_t k = 0; k < trimmed.taps; k++) {
-      trimmed.filter[j][k] = sk_reference_rational_divide(trimmed.filter[j][k], factor);
-    }
-    for (size_t t = 0; t < trimmed.alpha; t++) {
-      trimmed.input[j][t] = sk_reference_rational_multiply(trimmed.input[j][t], factor);
-    }
-  }
+  const size_t left_out = winograd->outputs - outputs;
+  const bool strided = winograd->stride == 2;
+  const size_t finite = strided ? winograd->outputs : winograd->alpha - 1;
+  sk_reference_winograd trimmed = strided ? sk_reference_winograd_derive_strided(outputs, winograd->points)
+                                          : sk_reference_winograd_derive(outputs, winograd->taps, winograd->points);
+  divide_filters(&trimmed, winograd->points, finite - left_out, finite);
   return trimmed;
 }
 

@@ -63,8 +63,9 @@ sk_reference_winograd sk_reference_winograd_derive_strided(size_t outputs, const
 
 /* Trim F(m,r) to fewer outputs: F(outputs,r) from the first of its points and infinity, with G's rows for these points
  * as they are, so that filters are transformed once for all tiles. What G's row p was divided by and F(outputs,r)'s
- * would not be, p - q for each point q that is left out, B^T's row is multiplied by.
- * Requires: stride 1; 1 <= outputs <= m and outputs + r >= 3. Errors: as above. */
+ * would not be, p - q for each point q that is left out, B^T's row is multiplied by. With stride 2, F(m,2) likewise,
+ * and as many odd elements as outputs.
+ * Requires: 1 <= outputs <= m and outputs + r >= 3. Errors: as above. */
 sk_reference_winograd sk_reference_winograd_trim(const sk_reference_winograd *winograd, size_t outputs);
 
 /* Prove the matrices right: for every i, k, t, exactly,

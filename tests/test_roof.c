@@ -132,7 +132,8 @@ Test(roof, winograd_with_stride_2_multiplies_less) {
   cr_expect_float_eq(executed_with_stride(SK_ALGORITHM_DIRECT, 2, 12), 1, 1e-12);
   cr_expect_float_eq(executed_with_stride(SK_ALGORITHM_WINOGRAD2, 2, 12), 25.0 / 36, 1e-12);
   cr_expect_float_eq(executed_with_stride(SK_ALGORITHM_WINOGRAD4, 2, 12), 81.0 / 144, 1e-12);
-  cr_expect_float_eq(executed_with_stride(SK_ALGORITHM_WINOGRAD4, 2, 7), 4.0 * 81 / (9 * 49), 1e-12);
+  cr_expect_float_eq(executed_with_stride(SK_ALGORITHM_WINOGRAD4, 2, 7), 16.0 * 16 / (9 * 49), 1e-12);
+  cr_expect_float_eq(executed_with_stride(SK_ALGORITHM_WINOGRAD2, 2, 7), 18.0 * 18 / (9 * 49), 1e-12);
 }
 
 /* 7 = 4 + 3 = 3 * 2 + 1 and 14 = 3 * 4 + 2 outputs; F(6,3) has whole tiles only. */
