@@ -289,7 +289,7 @@ static void tile_magnitude(const sk_reference_winograd *winograd, const sk_conv_
 
   for (size_t c = 0; c < shape->in_channels; c++) {
     const double *plane = image + c * shape->in_height * shape->in_width;
-    double d[MAX * MAX], g[MAX * MAX], v[MAX * MAX], u[MAX * MAX];
+    double d[MAX * MAX] = {0}, g[MAX * MAX] = {0}, v[MAX * MAX], u[MAX * MAX];
     for (size_t i = 0; i < alpha; i++) {
       for (size_t j = 0; j < alpha; j++) d[i * alpha + j] = absolute_input(shape, plane, row + i, column + j);
     }
