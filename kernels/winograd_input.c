@@ -68,18 +68,18 @@ SK_INLINE void trimmed_tile(const struct tile *tile, const size_t alpha) {
   vf half[MAX_ALPHA][MAX_ALPHA];
   if (tile->rows == alpha) {
     down(tile, half, alpha, alpha, tile->columns);
-  } else if (tile->rows == one) {
+  } else if (one > 3 && tile->rows == one) {
     down(tile, half, alpha, one, tile->columns);
-  } else if (tile->rows == two) {
+  } else if (two > 3 && tile->rows == two) {
     down(tile, half, alpha, two, tile->columns);
   } else {
     down(tile, half, alpha, 3, tile->columns);
   }
   if (tile->columns == alpha) {
     along(tile, half, alpha, tile->rows, alpha);
-  } else if (tile->columns == one) {
+  } else if (one > 3 && tile->columns == one) {
     along(tile, half, alpha, tile->rows, one);
-  } else if (tile->columns == two) {
+  } else if (two > 3 && tile->columns == two) {
     along(tile, half, alpha, tile->rows, two);
   } else {
     along(tile, half, alpha, tile->rows, 3);
