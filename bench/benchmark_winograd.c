@@ -5,6 +5,7 @@
 #include "dispatch/conv_internal.h"
 #include "dispatch/isa.h"
 #include "dispatch/status.h"
+#include "kernels/winograd_points.h"
 
 enum { MOST_POINTS = 81 };
 
@@ -85,24 +86,18 @@ static sk_winograd_input_fn *input_kernel(const struct subject *subject) {
   }
 }
 
-/* The inputs of a dimension that a tile's outputs read, of which so many are left. */
-static size_t tile_inputs(const struct subject *subject, size_t outputs) {
-  return subject->stride * (sk_size_min(subject->m, outputs) - 1) + 3;
-}
-
 /* Transform the tiles of one plane, whose first tap is at `x`. */
 static void transform_input(const struct subject *subject, const float *x) {
   _Alignas(SK_ALIGNMENT) float v[MOST_POINTS * SK_BLOCK];
-  const size_t step = subject->m * subject->stride;
   const size_t row = sk_tensor_row(&subject->t);
   for (size_t i = 0; i < subject->down * subject->across; i++) {
-    const size_t top = i / subject->across * step;
-    const size_t left = i % subject->across * step;
+    const size_t top = i / subject->across * subject->m; /* of the outputs */
+    const size_t left = i % subject->across * subject->m;
     const struct sk_winograd_input_args args = {
-        .x = x + top * row + left * SK_BLOCK,
+        .x = x + top * subject->stride * row + left * subject->stride * SK_BLOCK,
         .x_row = row,
-        .rows = tile_inputs(subject, subject->out_height - i / subject->across * subject->m),
-        .columns = tile_inputs(subject, subject->out_width - i % subject->across * subject->m),
+        .rows = sk_winograd_inputs(subject->alpha, sk_size_min(subject->m, subject->out_height - top)),
+        .columns = sk_winograd_inputs(subject->alpha, sk_size_min(subject->m, subject->out_width - left)),
         .v = v,
         .v_point = SK_BLOCK,
     };

@@ -35,7 +35,7 @@ struct sk_roof sk_roof_find(double peak, const struct sk_bandwidths *bandwidths,
 /* The points of the tiles side by side along a dimension. */
 static size_t points_along(size_t m, size_t stride, size_t outputs) {
   const size_t tiles = sk_size_divide_up(outputs, m), alpha = stride == 2 ? 2 * m + 1 : m + 2;
-  const size_t last = sk_winograd_points(alpha, stride * ((outputs - 1) % m) + 3);
+  const size_t last = sk_winograd_points(alpha, sk_winograd_inputs(alpha, (outputs - 1) % m + 1));
   return (tiles - 1) * alpha + last;
 }
 

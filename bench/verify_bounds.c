@@ -356,21 +356,32 @@ struct kind_area {
   size_t top, bottom, left, right;
 };
 
+static void area_of_image(const struct tile_kind *kind, const sk_conv_shape *s, const double *image, const double *u,
+                          double *v, struct kind_area area, double *magnitude) {
+  const size_t stride = kind->down.stride;
+  for (size_t row = area.top; row < area.bottom; row += kind->down.outputs) {
+    for (size_t column = area.left; column < area.right; column += kind->along.outputs) {
+      transform_tile(kind, s, image, row * stride, column * stride, v);
+      tile_magnitudes(kind, s, u, v, row, column, magnitude);
+    }
+  }
+}
+
 static void area_magnitudes(const sk_reference_winograd *winograd, const sk_conv_shape *s, const double *x,
                             const double *weights, struct kind_area area, double *magnitude) {
-  const size_t m = winograd->outputs, stride = winograd->stride;
   if (area.top == area.bottom || area.left == area.right) return;
+  const size_t m = winograd->outputs;
   const struct tile_kind kind =
       kind_of(winograd, tile_outputs(area.top, area.bottom, m), tile_outputs(area.left, area.right, m));
   double *u = malloc(s->out_channels * s->in_channels * MAX_POINTS * sizeof *u);
   double *v = malloc(s->in_channels * MAX_POINTS * sizeof *v);
   if (!u || !v) abort();
+  size_t height, width;
+  sk_reference_conv_output_size(s, &height, &width);
   transform_kernels(&kind, s, weights, u);
-  for (size_t row = area.top; row < area.bottom; row += m) {
-    for (size_t column = area.left; column < area.right; column += m) {
-      transform_tile(&kind, s, x, row * stride, column * stride, v);
-      tile_magnitudes(&kind, s, u, v, row, column, magnitude);
-    }
+  for (size_t n = 0; n < s->batch; n++) {
+    const double *image = x + n * s->in_channels * s->in_height * s->in_width;
+    area_of_image(&kind, s, image, u, v, area, magnitude + n * s->out_channels * height * width);
   }
   free(v);
   free(u);
@@ -386,10 +397,7 @@ void sk_winograd_magnitude(const sk_reference_winograd *winograd, const sk_conv_
                                     {0, whole_rows, whole_columns, width},
                                     {whole_rows, height, 0, whole_columns},
                                     {whole_rows, height, whole_columns, width}};
-  for (size_t n = 0; n < s->batch; n++) {
-    const double *image = x + n * s->in_channels * s->in_height * s->in_width;
-    double *to = magnitude + n * s->out_channels * height * width;
-    for (size_t i = 0; i < sizeof areas / sizeof areas[0]; i++)
-      area_magnitudes(winograd, s, image, weights, areas[i], to);
+  for (size_t i = 0; i < sizeof areas / sizeof areas[0]; i++) {
+    area_magnitudes(winograd, s, x, weights, areas[i], magnitude);
   }
 }

@@ -179,12 +179,16 @@ static void output_1d(const struct pairs *pairs, const float *t, float *out) {
   out[m - 1] = m < 6 ? powers(pairs, &parts, m - 1, &t[m + 1]) : powers(pairs, &parts, m - 1, NULL) + t[m + 1];
 }
 
+static void output_1d_stride2_to_2(const struct pairs *pairs, const float *t, float *out) {
+  out[0] = (t[0] + t[1]) + t[3];
+  out[1] = scaled_add(pairs->point[0], t[0] - t[1], t[2]) + t[4];
+}
+
 /* Each output has an odd element's product besides: F(4,3) begins with it, but for the first output; F(2,3) ends. */
 static void output_1d_stride2(const struct pairs *pairs, const float *t, float *out) {
   const struct parts parts = parts_of(pairs, t);
   if (pairs->count == 1) {
-    out[0] = parts.even[0] + t[3];
-    out[1] = powers(pairs, &parts, 1, &t[2]) + t[4];
+    output_1d_stride2_to_2(pairs, t, out);
     return;
   }
   const float last = t[4] + t[8];
@@ -214,11 +218,6 @@ static void output_1d_to_3(const struct pairs *pairs, const float *t, float *out
 static void output_1d_stride2_to_1(const struct pairs *pairs, const float *t, float *out) {
   (void)pairs;
   out[0] = (t[0] + t[1]) + t[2];
-}
-
-static void output_1d_stride2_to_2(const struct pairs *pairs, const float *t, float *out) {
-  out[0] = (t[0] + t[1]) + t[3];
-  out[1] = scaled_add(pairs->point[0], t[0] - t[1], t[2]) + t[4];
 }
 
 static void output_1d_stride2_to_3(const struct pairs *pairs, const float *t, float *out) {

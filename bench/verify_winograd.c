@@ -56,13 +56,18 @@ struct input_model {
   double exact[SK_BLOCK][MAX_POINTS], magnitude[SK_BLOCK][MAX_POINTS];
 };
 
+/* One lane of an array of pixels as real numbers, and their absolute values. */
+static void take_reals(const float pixels[][SK_BLOCK], size_t count, size_t lane, double *real, double *absolute) {
+  for (size_t p = 0; p < count; p++) {
+    real[p] = (double)pixels[p][lane];
+    absolute[p] = fabs(real[p]);
+  }
+}
+
 static void input_exact(const struct input_model *model, size_t lane, double *v, double *magnitude) {
   const struct dimension *const down = &model->c->down, *const along = &model->c->along;
   double d[MAX_POINTS], absolute[MAX_POINTS];
-  for (size_t p = 0; p < tile_points(model->c); p++) {
-    d[p] = (double)model->x[p][lane];
-    absolute[p] = fabs(d[p]);
-  }
+  take_reals(model->x, tile_points(model->c), lane, d, absolute);
   sk_reference_winograd_input_2d(&down->exact, &along->exact, d, v);
   sk_reference_winograd_input_2d(&down->absolute, &along->absolute, absolute, magnitude);
 }
@@ -193,10 +198,7 @@ static size_t tile_outputs(const struct winograd_case *c) { return c->down.exact
 static void output_exact(const struct output_model *model, size_t lane, double *y, double *magnitude) {
   const struct dimension *const down = &model->c->down, *const along = &model->c->along;
   double t[MAX_POINTS], absolute[MAX_POINTS];
-  for (size_t p = 0; p < tile_points(model->c); p++) {
-    t[p] = (double)model->t[p][lane];
-    absolute[p] = fabs(t[p]);
-  }
+  take_reals(model->t, tile_points(model->c), lane, t, absolute);
   sk_reference_winograd_output_2d(&down->exact, &along->exact, t, y);
   sk_reference_winograd_output_2d(&down->absolute, &along->absolute, absolute, magnitude);
   for (size_t p = 0; p < tile_outputs(model->c); p++) {

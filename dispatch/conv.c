@@ -142,7 +142,7 @@ static sk_algorithm automatic_stride_1(const sk_conv_shape *s, size_t out_height
 
 static sk_algorithm automatic_stride_2(const sk_conv_shape *s, size_t out_height, size_t out_width) {
   const size_t channels = sk_size_min(s->in_channels, s->out_channels);
-  const size_t enough = 32, enough_of_2x2 = channels < 4 * SK_BLOCK ? 32 : 16;
+  const size_t enough = 32, enough_of_2x2 = channels < 4 * SK_BLOCK ? enough : enough / 2;
   if (channels < 2 * SK_BLOCK) return SK_ALGORITHM_DIRECT;
   if (tile_count(s, out_height, out_width, 4) >= enough) return SK_ALGORITHM_WINOGRAD4;
   return tile_count(s, out_height, out_width, 2) >= enough_of_2x2 ? SK_ALGORITHM_WINOGRAD2 : SK_ALGORITHM_DIRECT;

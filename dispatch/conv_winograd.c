@@ -36,9 +36,6 @@ static size_t alpha(const sk_conv *plan) {
   return stride(plan) == 2 ? 2 * m + 1 : m + 2;
 }
 
-/* Inputs of a dimension of a tile that so many outputs read. */
-static size_t tile_inputs(const sk_conv *plan, size_t outputs) { return stride(plan) * (outputs - 1) + 3; }
-
 static size_t point_count(const sk_conv *plan) { return alpha(plan) * alpha(plan); }
 
 /*
@@ -133,8 +130,8 @@ static struct tile_order order_tiles(const sk_conv *plan, size_t images) {
   struct tile_order o = {
       .across = sk_size_divide_up(columns, m),
       .down = sk_size_divide_up(rows, m),
-      .column_points = sk_winograd_points(alpha(plan), tile_inputs(plan, (columns - 1) % m + 1)),
-      .row_points = sk_winograd_points(alpha(plan), tile_inputs(plan, (rows - 1) % m + 1)),
+      .column_points = sk_winograd_points(alpha(plan), sk_winograd_inputs(alpha(plan), (columns - 1) % m + 1)),
+      .row_points = sk_winograd_points(alpha(plan), sk_winograd_inputs(alpha(plan), (rows - 1) % m + 1)),
   };
   const bool trims_column = o.column_points < alpha(plan), trims_row = o.row_points < alpha(plan);
   o.across -= trims_column;
@@ -270,8 +267,8 @@ static void transform_input(const struct winograd_block *block, size_t tile, str
   const struct sk_winograd_input_args args = {
       .x = sk_conv_first_tap(&plan->shape, x, at.image, plane) + row * sk_tensor_row(x) + column * SK_BLOCK,
       .x_row = sk_tensor_row(x),
-      .rows = tile_inputs(plan, sk_size_min(m, block->y->height - at.row)),
-      .columns = tile_inputs(plan, sk_size_min(m, block->y->width - at.column)),
+      .rows = sk_winograd_inputs(alpha(plan), sk_size_min(m, block->y->height - at.row)),
+      .columns = sk_winograd_inputs(alpha(plan), sk_size_min(m, block->y->width - at.column)),
       .v = block->v + plane * plane_stride(block) + tile * SK_BLOCK,
       .v_point = tiles_point(plan),
   };

@@ -17,7 +17,7 @@ SK_INLINE void transform(const vf *t, vf *out, const size_t alpha, const size_t 
     case 65: f4k3_output_3(t, out); break;
     case 66: f4k3_output(t, out); break;
     case 88: f6k3_output(t, out); break;
-    case 95: f4k3s2_output_2(t, out); break;
+    case 95: output_2s2(SK_F4K3S2_A, t, out); break;
     case 97: f4k3s2_output_3(t, out); break;
     default: f4k3s2_output(t, out); break;
   }
@@ -83,7 +83,7 @@ SK_INLINE void trimmed_tile(const struct sk_winograd_output_args *args, size_t l
                             const size_t alpha) {
   const size_t one = sk_winograd_points_without(alpha, 1), two = sk_winograd_points_without(alpha, 2);
   const size_t rows = args->rows, columns = args->columns;
-  const size_t column_points = sk_winograd_points_without(alpha, m - columns);
+  const size_t column_points = sk_winograd_inputs(alpha, columns);
   const float *const t = args->t + lane;
   vf half[MAX_M][MAX_ALPHA];
   if (rows == m) {

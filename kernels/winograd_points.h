@@ -36,6 +36,9 @@
  * 2m + 1, which is odd.
  */
 
+/* Inputs of a dimension that `outputs` outputs side by side read. */
+static inline size_t sk_winograd_inputs(size_t alpha, size_t outputs) { return (alpha % 2 + 1) * (outputs - 1) + 3; }
+
 /* Points of a dimension of which `inputs` <= alpha inputs exist. */
 static inline size_t sk_winograd_points(size_t alpha, size_t inputs) { return alpha == 8 ? alpha : inputs; }
 

@@ -86,15 +86,20 @@ SK_INLINE void f4k3_input_2(const vf d[4], vf out[4]) {
   out[3] = scaled_add(-aa, d[1], d[3]);
 }
 
-/* The points 0, +-a, b and infinity: without -b to pair b with, x - b stays a factor of the rows of +-a. */
+/* The rows of +-a, b and infinity over four elements: without -b to pair b with, x - b is a factor of those of +-a. */
+SK_INLINE void unpaired_rows(double a, double b, vf e0, vf e1, vf e2, vf e3, vf out[4]) {
+  const double aa = a * a;
+  const vf middle = scaled(aa - b * b, e1);
+  out[0] = scaled_add(-a * b * (b + a), e0, scaled_add(b + a, e2, middle));
+  out[1] = scaled_add(a * b * (b - a), e0, scaled_add(b - a, e2, middle));
+  out[2] = scaled(2 * b, scaled_add(-aa, e0, e2));
+  out[3] = scaled_add(aa * b, e0, scaled_add(-aa, e1, scaled_add(-b, e2, e3)));
+}
+
 SK_INLINE void f4k3_input_3(const vf d[5], vf out[5]) {
   const double a = SK_F4K3_A, b = SK_F4K3_B, aa = a * a, bb = b * b;
-  const vf middle = scaled(aa - bb, d[2]);
   out[0] = scaled_add(aa * bb, d[0], scaled_add(-aa * b, d[1], scaled_add(-bb, d[2], scaled(b, d[3]))));
-  out[1] = scaled_add(-a * b * (b + a), d[1], scaled_add(b + a, d[3], middle));
-  out[2] = scaled_add(a * b * (b - a), d[1], scaled_add(b - a, d[3], middle));
-  out[3] = scaled(2 * b, scaled_add(-aa, d[1], d[3]));
-  out[4] = scaled_add(aa * b, d[1], scaled_add(-aa, d[2], scaled_add(-b, d[3], d[4])));
+  unpaired_rows(a, b, d[1], d[2], d[3], d[4], out + 1);
 }
 
 SK_INLINE void f4k3_output_3(const vf t[5], vf out[3]) {
@@ -118,10 +123,13 @@ SK_INLINE void f2k3s2_input(const vf d[5], vf out[5]) {
   out[4] = d[3];
 }
 
-SK_INLINE void f2k3s2_output(const vf t[5], vf out[2]) {
+/* Two outputs of the points +-a and infinity, and two odd elements. */
+SK_INLINE void output_2s2(double a, const vf t[5], vf out[2]) {
   out[0] = vadd(vadd(t[0], t[1]), t[3]);
-  out[1] = vadd(scaled_add(SK_F2K3S2_A, vsub(t[0], t[1]), t[2]), t[4]);
+  out[1] = vadd(scaled_add(a, vsub(t[0], t[1]), t[2]), t[4]);
 }
+
+SK_INLINE void f2k3s2_output(const vf t[5], vf out[2]) { output_2s2(SK_F2K3S2_A, t, out); }
 
 SK_INLINE void f4k3s2_input(const vf d[9], vf out[9]) {
   const double a = SK_F4K3S2_A, b = SK_F4K3S2_B, aa = a * a, bb = b * b;
@@ -174,19 +182,8 @@ SK_INLINE void f4k3s2_input_2(const vf d[5], vf out[5]) {
   out[4] = d[3];
 }
 
-SK_INLINE void f4k3s2_output_2(const vf t[5], vf out[2]) {
-  out[0] = vadd(vadd(t[0], t[1]), t[3]);
-  out[1] = vadd(scaled_add(SK_F4K3S2_A, vsub(t[0], t[1]), t[2]), t[4]);
-}
-
-/* The points +-a, b and infinity. */
 SK_INLINE void f4k3s2_input_3(const vf d[7], vf out[7]) {
-  const double a = SK_F4K3S2_A, b = SK_F4K3S2_B, aa = a * a;
-  const vf middle = scaled(aa - b * b, d[2]);
-  out[0] = scaled_add(-a * b * (b + a), d[0], scaled_add(b + a, d[4], middle));
-  out[1] = scaled_add(a * b * (b - a), d[0], scaled_add(b - a, d[4], middle));
-  out[2] = scaled(2 * b, scaled_add(-aa, d[0], d[4]));
-  out[3] = scaled_add(aa * b, d[0], scaled_add(-aa, d[2], scaled_add(-b, d[4], d[6])));
+  unpaired_rows(SK_F4K3S2_A, SK_F4K3S2_B, d[0], d[2], d[4], d[6], out);
   out[4] = d[1];
   out[5] = d[3];
   out[6] = d[5];
