@@ -21,6 +21,14 @@ struct ahead {
   size_t rounds;    /* of AHEAD_LINES cache lines and block of outputs, a tap: one if there are enough tiles */
 };
 
+/* How the taps of whole channel blocks follow each other: loops over columns, rows and blocks, the innermost first.
+ * Where a kernel has one tap, the innermost goes from block to block. */
+struct chain {
+  size_t columns, rows, blocks;
+  size_t x_column;      /* floats from one of the innermost loop to the next */
+  size_t rest, to_rest; /* channels of a last block that is not whole, and floats from the first block to it */
+};
+
 static const float zeros[SK_TILE_BLOCKS * 16];
 
 /* Bring what lies `distance` floats from here nearer. The address may be of nothing, which a prefetch may ask for: the
@@ -115,50 +123,74 @@ SK_INLINE void multiply_add(const float *const x[2], const float *w, vf *sum, co
                             const size_t blocks, const size_t x_pixel) {
   const size_t vectors = blocks * SK_VECTORS;
   if (rows * width * vectors == 1) { /* clang 14 would keep the array of one on the stack */
-    sum[0] = vfma(vset1(x[0][0]), vload(w), sum[0]);
+    vaccumulate(&sum[0], vset1(x[0][0]), vload(w));
     return;
   }
   vf weight[MAX_VECTORS];
   SK_UNROLL for (size_t v = 0; v < vectors; v++) weight[v] = vload(w + v * SK_LANES);
   SK_UNROLL for (size_t i = 0; i < rows * width * vectors; i++) {
     const size_t p = i / vectors;
-    sum[i] = vfma(vset1(x[p / width][p % width * x_pixel]), weight[i % vectors], sum[i]);
+    vaccumulate(&sum[i], vset1(x[p / width][p % width * x_pixel]), weight[i % vectors]);
   }
 }
 
-/* Go along whole chains, from blocks of 16 channels. */
-SK_INLINE void accumulate(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at, vf *sum,
-                          const size_t rows, const size_t width, const size_t blocks, const size_t x_pixel) {
-  const float *w = args->weights, *block = at.x, *row = at.x, *column = at.x;
-  size_t left = args->channels, r = args->kernel_height, s = args->kernel_width;
-  for (;;) { /* one tap of one channel block: flat, for a nest of loops takes longer between two taps */
-    const float *tap[2] = {column, column + args->x_line};
-    SK_UNROLL for (size_t p = 0; p < rows * width; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_ahead);
-    prefetch_weights(at.ahead, ahead.rounds, blocks);
-    at.ahead += ahead.tap;
-    const size_t channels = left < SK_BLOCK ? left : SK_BLOCK, step = blocks * SK_BLOCK;
-    if (channels == SK_BLOCK) {
-      SK_UNROLL_BY_4 for (size_t c = 0; c < SK_BLOCK; c++) {
-        const float *const x[2] = {tap[0] + c, tap[1] + c};
-        multiply_add(x, w + c * step, sum, rows, width, blocks, x_pixel);
-      }
-      w += SK_BLOCK * step;
-    } else {
-      for (const float *const end = w + channels * step; w != end; w += step) {
+/* Go on by one tap of a whole channel block. */
+SK_INLINE void accumulate_block(const float *const x[2], const float *w, vf *sum, const size_t rows, const size_t width,
+                                const size_t blocks, const size_t x_pixel) {
+  const size_t step = blocks * SK_BLOCK;
+  const float *tap[2] = {x[0], x[1]};
+  SK_CHAIN_LOOP for (const float *const end = w + SK_BLOCK * step; w != end; w += SK_STEPS * step) {
+    SK_UNROLL for (size_t c = 0; c < SK_STEPS; c++) {
+      const float *const channel[2] = {tap[0] + c, tap[1] + c};
+      multiply_add(channel, w + c * step, sum, rows, width, blocks, x_pixel);
+    }
+    tap[0] += SK_STEPS;
+    tap[1] += SK_STEPS;
+  }
+}
+
+/* Go along the taps of the last channel block, which is not whole. */
+SK_INLINE void accumulate_rest(const struct sk_conv_direct_args *args, const struct chain *chain, const float *first,
+                               const float *w, vf *sum, const size_t rows, const size_t width, const size_t blocks,
+                               const size_t x_pixel) {
+  const size_t step = blocks * SK_BLOCK;
+  for (size_t r = 0; r < args->kernel_height; r++) {
+    for (size_t s = 0; s < args->kernel_width; s++) {
+      const float *const x = first + r * args->x_row + s * args->x_column;
+      const float *tap[2] = {x, x + args->x_line};
+      for (const float *const end = w + chain->rest * step; w != end; w += step) {
         multiply_add(tap, w, sum, rows, width, blocks, x_pixel);
         tap[0]++;
         tap[1]++;
       }
     }
-    column += args->x_column;
+  }
+}
+
+/* Go along whole chains, from blocks of 16 channels. */
+SK_INLINE void accumulate(const struct sk_conv_direct_args *args, const struct chain *chain, struct ahead ahead,
+                          struct corner at, vf *sum, const size_t rows, const size_t width, const size_t blocks,
+                          const size_t x_pixel) {
+  const float *w = args->weights, *block = at.x, *row = at.x, *column = at.x;
+  size_t left = chain->blocks, r = chain->rows, s = chain->columns;
+  while (left > 0) { /* one tap of one channel block: flat, for a nest of loops takes longer between two taps */
+    const float *const tap[2] = {column, column + args->x_line};
+    prefetch_weights(at.ahead, ahead.rounds, blocks);
+    at.ahead += ahead.tap;
+    SK_UNROLL for (size_t p = 0; p < rows * width; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_ahead);
+    accumulate_block(tap, w, sum, rows, width, blocks, x_pixel);
+    w += SK_BLOCK * blocks * SK_BLOCK;
+    column += chain->x_column;
     if (--s > 0) continue;
-    s = args->kernel_width;
+    s = chain->columns;
     column = row += args->x_row;
     if (--r > 0) continue;
-    r = args->kernel_height;
+    r = chain->rows;
     column = row = block += args->x_block;
-    left -= channels;
-    if (left == 0) break;
+    left--;
+  }
+  if (chain->rest > 0) {
+    accumulate_rest(args, chain, at.x + chain->to_rest, w, sum, rows, width, blocks, x_pixel);
   }
 }
 
@@ -184,6 +216,25 @@ SK_INLINE void accumulate_planes(const struct sk_conv_direct_args *args, struct 
   }
 }
 
+/* The same from the three planes of an image, one column of which is one body of the loop. */
+SK_INLINE void accumulate_three_planes(const struct sk_conv_direct_args *args, struct corner at, vf *sum,
+                                       const size_t rows, const size_t width, const size_t blocks,
+                                       const size_t x_pixel) {
+  const size_t step = blocks * SK_BLOCK, plane = args->x_channel;
+  const float *w = args->weights, *row = at.x;
+  for (size_t r = args->kernel_height; r > 0; r--, row += args->x_row) {
+    const float *tap[2] = {row, row + args->x_line};
+    SK_CHAIN_LOOP for (size_t s = args->kernel_width; s > 0; s--, w += 3 * step) {
+      SK_UNROLL for (size_t c = 0; c < 3; c++) {
+        const float *const channel[2] = {tap[0] + c * plane, tap[1] + c * plane};
+        multiply_add(channel, w + c * step, sum, rows, width, blocks, x_pixel);
+      }
+      tap[0] += args->x_column;
+      tap[1] += args->x_column;
+    }
+  }
+}
+
 /* What a tile reads. */
 enum input { BLOCKED, PLANAR };
 
@@ -191,25 +242,28 @@ enum input { BLOCKED, PLANAR };
  * Compute rows x width pixels x blocks outputs. The numbers after `at` are constants, so that accumulators become
  * registers and pixels become displacements. Loops over the tile are flat: clang unrolls nested ones too late.
  */
-SK_INLINE void tile(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at, const size_t rows,
-                    const size_t width, const size_t blocks, const size_t x_pixel, const enum input input) {
+SK_INLINE void tile(const struct sk_conv_direct_args *args, const struct chain *chain, struct ahead ahead,
+                    struct corner at, const size_t rows, const size_t width, const size_t blocks, const size_t x_pixel,
+                    const enum input input) {
   vf sum[SK_TILE_PIXELS * MAX_VECTORS];
   load_sums(args, at, sum, rows, width, blocks);
   prefetch_residual(args, at, rows, width, blocks);
-  if (input == PLANAR) {
+  if (input == PLANAR && SK_STEPS > 1 && args->channels == 3) {
+    accumulate_three_planes(args, at, sum, rows, width, blocks, x_pixel);
+  } else if (input == PLANAR) {
     accumulate_planes(args, at, sum, rows, width, blocks, x_pixel);
   } else {
-    accumulate(args, ahead, at, sum, rows, width, blocks, x_pixel);
+    accumulate(args, chain, ahead, at, sum, rows, width, blocks, x_pixel);
   }
   store_tile(args, at, sum, rows, width, blocks);
 }
 
 /* Compute `count` tiles side by side. */
-SK_INLINE void tiles(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at, size_t count,
-                     const size_t rows, const size_t width, const size_t blocks, const size_t x_pixel,
-                     const enum input input) {
+SK_INLINE void tiles(const struct sk_conv_direct_args *args, const struct chain *chain, struct ahead ahead,
+                     struct corner at, size_t count, const size_t rows, const size_t width, const size_t blocks,
+                     const size_t x_pixel, const enum input input) {
   for (; count > 0; count--) {
-    tile(args, ahead, at, rows, width, blocks, x_pixel, input);
+    tile(args, chain, ahead, at, rows, width, blocks, x_pixel, input);
     at.x += width * args->x_pixel;
     if (at.residual) at.residual += width * SK_BLOCK;
     at.y += width * SK_BLOCK;
@@ -218,47 +272,47 @@ SK_INLINE void tiles(const struct sk_conv_direct_args *args, struct ahead ahead,
 }
 
 /* Compute tiles of one row whose width is known only now: a copy of the loops for each width. */
-SK_INLINE void tiles_of_one_row(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at,
-                                size_t count, size_t width, const size_t blocks, const size_t x_pixel,
+SK_INLINE void tiles_of_one_row(const struct sk_conv_direct_args *args, const struct chain *chain, struct ahead ahead,
+                                struct corner at, size_t count, size_t width, const size_t blocks, const size_t x_pixel,
                                 const enum input input) {
   switch (width) {
-    case 1: tiles(args, ahead, at, count, 1, 1, blocks, x_pixel, input); break;
-    case 2: tiles(args, ahead, at, count, 1, 2, blocks, x_pixel, input); break;
+    case 1: tiles(args, chain, ahead, at, count, 1, 1, blocks, x_pixel, input); break;
+    case 2: tiles(args, chain, ahead, at, count, 1, 2, blocks, x_pixel, input); break;
 #if SK_TILE_PIXELS >= 6
-    case 3: tiles(args, ahead, at, count, 1, 3, blocks, x_pixel, input); break;
-    case 4: tiles(args, ahead, at, count, 1, 4, blocks, x_pixel, input); break;
-    case 5: tiles(args, ahead, at, count, 1, 5, blocks, x_pixel, input); break;
-    case 6: tiles(args, ahead, at, count, 1, 6, blocks, x_pixel, input); break;
+    case 3: tiles(args, chain, ahead, at, count, 1, 3, blocks, x_pixel, input); break;
+    case 4: tiles(args, chain, ahead, at, count, 1, 4, blocks, x_pixel, input); break;
+    case 5: tiles(args, chain, ahead, at, count, 1, 5, blocks, x_pixel, input); break;
+    case 6: tiles(args, chain, ahead, at, count, 1, 6, blocks, x_pixel, input); break;
 #endif
 #if SK_TILE_PIXELS >= 14
-    case 7: tiles(args, ahead, at, count, 1, 7, blocks, x_pixel, input); break;
-    case 8: tiles(args, ahead, at, count, 1, 8, blocks, x_pixel, input); break;
-    case 9: tiles(args, ahead, at, count, 1, 9, blocks, x_pixel, input); break;
-    case 10: tiles(args, ahead, at, count, 1, 10, blocks, x_pixel, input); break;
-    case 11: tiles(args, ahead, at, count, 1, 11, blocks, x_pixel, input); break;
-    case 12: tiles(args, ahead, at, count, 1, 12, blocks, x_pixel, input); break;
-    case 13: tiles(args, ahead, at, count, 1, 13, blocks, x_pixel, input); break;
-    case 14: tiles(args, ahead, at, count, 1, 14, blocks, x_pixel, input); break;
+    case 7: tiles(args, chain, ahead, at, count, 1, 7, blocks, x_pixel, input); break;
+    case 8: tiles(args, chain, ahead, at, count, 1, 8, blocks, x_pixel, input); break;
+    case 9: tiles(args, chain, ahead, at, count, 1, 9, blocks, x_pixel, input); break;
+    case 10: tiles(args, chain, ahead, at, count, 1, 10, blocks, x_pixel, input); break;
+    case 11: tiles(args, chain, ahead, at, count, 1, 11, blocks, x_pixel, input); break;
+    case 12: tiles(args, chain, ahead, at, count, 1, 12, blocks, x_pixel, input); break;
+    case 13: tiles(args, chain, ahead, at, count, 1, 13, blocks, x_pixel, input); break;
+    case 14: tiles(args, chain, ahead, at, count, 1, 14, blocks, x_pixel, input); break;
 #endif
     default: break;
   }
 }
 
 /* Likewise of two rows, which are half as wide at most. */
-SK_INLINE void tiles_of_two_rows(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at,
-                                 size_t count, size_t width, const size_t blocks, const size_t x_pixel,
-                                 const enum input input) {
+SK_INLINE void tiles_of_two_rows(const struct sk_conv_direct_args *args, const struct chain *chain, struct ahead ahead,
+                                 struct corner at, size_t count, size_t width, const size_t blocks,
+                                 const size_t x_pixel, const enum input input) {
   switch (width) {
-    case 1: tiles(args, ahead, at, count, 2, 1, blocks, x_pixel, input); break;
+    case 1: tiles(args, chain, ahead, at, count, 2, 1, blocks, x_pixel, input); break;
 #if SK_TILE_PIXELS >= 6
-    case 2: tiles(args, ahead, at, count, 2, 2, blocks, x_pixel, input); break;
-    case 3: tiles(args, ahead, at, count, 2, 3, blocks, x_pixel, input); break;
+    case 2: tiles(args, chain, ahead, at, count, 2, 2, blocks, x_pixel, input); break;
+    case 3: tiles(args, chain, ahead, at, count, 2, 3, blocks, x_pixel, input); break;
 #endif
 #if SK_TILE_PIXELS >= 14
-    case 4: tiles(args, ahead, at, count, 2, 4, blocks, x_pixel, input); break;
-    case 5: tiles(args, ahead, at, count, 2, 5, blocks, x_pixel, input); break;
-    case 6: tiles(args, ahead, at, count, 2, 6, blocks, x_pixel, input); break;
-    case 7: tiles(args, ahead, at, count, 2, 7, blocks, x_pixel, input); break;
+    case 4: tiles(args, chain, ahead, at, count, 2, 4, blocks, x_pixel, input); break;
+    case 5: tiles(args, chain, ahead, at, count, 2, 5, blocks, x_pixel, input); break;
+    case 6: tiles(args, chain, ahead, at, count, 2, 6, blocks, x_pixel, input); break;
+    case 7: tiles(args, chain, ahead, at, count, 2, 7, blocks, x_pixel, input); break;
 #endif
     default: break;
   }
@@ -269,17 +323,18 @@ SK_INLINE void tiles_of_two_rows(const struct sk_conv_direct_args *args, struct 
  * not compete with it for registers: pixels one or two blocks apart (stride 1 and 2), or one or two floats (planar
  * input).
  */
-typedef void tiles_fn(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at, size_t count,
-                      size_t rows, size_t width);
+typedef void tiles_fn(const struct sk_conv_direct_args *args, const struct chain *chain, struct ahead ahead,
+                      struct corner at, size_t count, size_t rows, size_t width);
 
-#define SK_TILES_FUNCTION(name, blocks, x_pixel, input)                                                   \
-  static __attribute__((noinline)) void name(const struct sk_conv_direct_args *args, struct ahead ahead,  \
-                                             struct corner at, size_t count, size_t rows, size_t width) { \
-    if (rows == 1) {                                                                                      \
-      tiles_of_one_row(args, ahead, at, count, width, blocks, x_pixel, input);                            \
-    } else {                                                                                              \
-      tiles_of_two_rows(args, ahead, at, count, width, blocks, x_pixel, input);                           \
-    }                                                                                                     \
+#define SK_TILES_FUNCTION(name, blocks, x_pixel, input)                                                         \
+  static __attribute__((noinline)) void name(const struct sk_conv_direct_args *args, const struct chain *chain, \
+                                             struct ahead ahead, struct corner at, size_t count, size_t rows,   \
+                                             size_t width) {                                                    \
+    if (rows == 1) {                                                                                            \
+      tiles_of_one_row(args, chain, ahead, at, count, width, blocks, x_pixel, input);                           \
+    } else {                                                                                                    \
+      tiles_of_two_rows(args, chain, ahead, at, count, width, blocks, x_pixel, input);                          \
+    }                                                                                                           \
   }
 
 SK_TILES_FUNCTION(blocked_stride1_1, 1, SK_BLOCK, BLOCKED)
@@ -328,12 +383,12 @@ static void advance(const struct sk_conv_direct_args *args, struct ahead ahead, 
 }
 
 /* Walk along one or two rows: the wider tiles, then those of a pixel less. */
-static void walk(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner at, tiles_fn *compute,
-                 size_t widest, size_t rows) {
+static void walk(const struct sk_conv_direct_args *args, const struct chain *chain, struct ahead ahead,
+                 struct corner at, tiles_fn *compute, size_t widest, size_t rows) {
   const size_t count = tile_count(args->pixels, widest), narrow = args->pixels / count, wide = args->pixels % count;
-  if (wide > 0) compute(args, ahead, at, wide, rows, narrow + 1);
+  if (wide > 0) compute(args, chain, ahead, at, wide, rows, narrow + 1);
   advance(args, ahead, &at, wide * (narrow + 1), wide);
-  compute(args, ahead, at, count - wide, rows, narrow);
+  compute(args, chain, ahead, at, count - wide, rows, narrow);
 }
 
 /* Whether tiles of two rows hold more pixels than tiles of one. */
@@ -366,6 +421,17 @@ static struct ahead share_ahead(const struct sk_conv_direct_args *args, size_t t
   return (struct ahead){blocks * args->kernel_height * args->kernel_width * tap, tap, rounds};
 }
 
+static struct chain order_taps(const struct sk_conv_direct_args *args) {
+  const bool one = args->kernel_height * args->kernel_width == 1;
+  const size_t blocks = args->channels / SK_BLOCK;
+  return (struct chain){.columns = one ? blocks : args->kernel_width,
+                        .rows = args->kernel_height,
+                        .blocks = one ? blocks > 0 : blocks,
+                        .x_column = one ? args->x_block : args->x_column,
+                        .rest = args->channels % SK_BLOCK,
+                        .to_rest = blocks * args->x_block};
+}
+
 /* The corner of the tiles of a row. */
 static struct corner row_corner(const struct sk_conv_direct_args *args, size_t row, uintptr_t ahead) {
   return (struct corner){.x = args->x + row * args->x_line,
@@ -378,13 +444,14 @@ void SK_NAME(SK_CONV_DIRECT)(const struct sk_conv_direct_args *args) {
   bool tiled;
   tiles_fn *const compute = choose_tiles(args, &tiled);
   const struct division d = divide(args, tiled);
+  const struct chain chain = order_taps(args);
   const struct ahead ahead = share_ahead(args, d.pairs * d.pair_tiles + d.singles * d.single_tiles);
   const size_t weights = args->channels * args->kernel_height * args->kernel_width * args->blocks * SK_BLOCK;
   uintptr_t next = (uintptr_t)(args->weights + weights);
   for (size_t i = 0; i < d.pairs; i++, next += d.pair_tiles * ahead.tile) {
-    walk(args, ahead, row_corner(args, 2 * i, next), compute, SK_TILE_PIXELS / 2, 2);
+    walk(args, &chain, ahead, row_corner(args, 2 * i, next), compute, SK_TILE_PIXELS / 2, 2);
   }
   for (size_t i = 2 * d.pairs; i < args->rows; i++, next += d.single_tiles * ahead.tile) {
-    walk(args, ahead, row_corner(args, i, next), compute, d.widest, 1);
+    walk(args, &chain, ahead, row_corner(args, i, next), compute, d.widest, 1);
   }
 }

@@ -18,6 +18,11 @@ SK_INLINE vf vmul(vf a, vf b) { return _mm256_mul_ps(a, b); }
 SK_INLINE vf vdiv(vf a, vf b) { return _mm256_div_ps(a, b); }
 SK_INLINE vf vfma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 
+/* Written in assembly, since gcc moves sums from register to register, and to the stack, where several steps of a chain
+ * are one body. */
+#define SK_STEPS 4
+SK_INLINE void vaccumulate(vf *c, vf a, vf b) { __asm__("vfmadd231ps %2, %1, %0" : "+x"(*c) : "x"(a), "x"(b)); }
+
 SK_INLINE vf vmaximum(vf m, vf v) {
   const vf take = _mm256_or_ps(_mm256_cmp_ps(v, m, _CMP_GT_OQ), _mm256_cmp_ps(v, v, _CMP_UNORD_Q));
   return _mm256_blendv_ps(m, v, take);

@@ -6,6 +6,7 @@
  *   SK_TILE_PIXELS, _BLOCKS  register tile of the direct convolution: as many accumulators as the ISA has room for
  *   vload vstore vset1 vzero vadd vsub vmul vdiv
  *   vfma(a, b, c)          a*b + c, rounded once
+ *   vaccumulate(c, a, b)   *c = a*b + *c, rounded once
  *   vmaximum(m, v)         v > m or v is NaN ? v : m
  *   vrelu(v)               v < 0 ? 0 : v
  *   vraise(low, v)         low > v ? low : v
@@ -44,16 +45,6 @@
 #define SK_UNROLL _Pragma("GCC unroll 64")
 #endif
 
-/* Long loops gain where the front end is what limits them: measured on x86. On Arm clang would mix the steps, for which
- * there are not registers enough. */
-#if SK_EMULATE_AVX512 || !defined(__x86_64__)
-#define SK_UNROLL_BY_4
-#elif defined(__clang__)
-#define SK_UNROLL_BY_4 _Pragma("clang loop unroll_count(4)")
-#else
-#define SK_UNROLL_BY_4 _Pragma("GCC unroll 4")
-#endif
-
 #define SK_INLINE static inline __attribute__((always_inline))
 
 /* SK_ISA is given on the command line: one of these five words. */
@@ -74,6 +65,28 @@
 #include "kernels/simd/neon.h"
 #else
 #include "kernels/simd/generic.h"
+#endif
+
+/* Steps of a chain that are written out as one body of its loop, where the header keeps their sums in place. The fewer
+ * instructions there are beside the multiply-adds, the less it costs when another thread shares the core's front end.
+ * Elsewhere compilers unroll the loop; but on Arm clang would mix the steps, for which there are not registers enough.
+ */
+#ifdef SK_STEPS
+#if defined(__clang__)
+#define SK_CHAIN_LOOP _Pragma("clang loop unroll(disable)")
+#else
+#define SK_CHAIN_LOOP _Pragma("GCC unroll 1")
+#endif
+#else
+#define SK_STEPS 1
+SK_INLINE void vaccumulate(vf *c, vf a, vf b) { *c = vfma(a, b, *c); }
+#if SK_EMULATE_AVX512 || !defined(__x86_64__)
+#define SK_CHAIN_LOOP
+#elif defined(__clang__)
+#define SK_CHAIN_LOOP _Pragma("clang loop unroll_count(4)")
+#else
+#define SK_CHAIN_LOOP _Pragma("GCC unroll 4")
+#endif
 #endif
 
 #define SK_VECTORS (16 / SK_LANES)
