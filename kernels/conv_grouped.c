@@ -2,20 +2,17 @@
 #include "kernels/simd/simd.h"
 
 /* As many pixels as keep the multiply-adds busy, a chain of some four cycles for each register of a pixel, and as leave
- * room for their inputs, which compilers keep in registers as well: with AVX2, four would spill. */
-enum { TILE_PIXELS = SK_VECTORS == 1 ? 8 : SK_VECTORS == 2 ? 3 : 4, HALF_TILE = TILE_PIXELS / 2 };
+ * room for a weight and an input. */
+enum { TILE_PIXELS = SK_VECTORS == 1 ? 8 : SK_VECTORS == 2 ? 6 : 4 };
 
-/* How a register's lanes are read: as enum sk_grouped_lanes says, or, in groups that are no smaller than the register,
- * from one channel. */
+/* How a register's lanes are read: as enum sk_grouped_lanes says, or, in groups of 4 or 8 channels, whose number makes
+ * every input's place a constant. */
 enum reading { CONTIGUOUS, GROUPS_OF_4, GROUPS_OF_8, PERMUTED, SCATTERED };
 
-/* Where the pixels' inputs begin: at the first lane's, where the others follow from it. */
-SK_INLINE const float *first_input(const float *tap, const int32_t *offset, const enum reading reading) {
-  if (reading == PERMUTED || reading == SCATTERED) return tap;
-  tap += *offset;
-  /* Hide the sum: gcc would regroup what is added to it for each pixel, and add for each multiply-add. */
-  __asm__("" : "+r"(tap));
-  return tap;
+/* Read channel `j` of the groups of vector `v` of one pixel's outputs. */
+SK_INLINE vf read_group(const float *from, size_t v, const size_t j, const size_t group) {
+  const size_t lane = v * SK_LANES;
+  return group == 4 ? vspread4(from + lane / 4 * 4, j) : vset1(from[lane / group * group + j]);
 }
 
 /* Read the inputs of vector `v` of one pixel's outputs, which begin at `from`. */
@@ -23,29 +20,60 @@ SK_INLINE vf read_lanes(const float *from, const int32_t *offset, size_t first, 
   const size_t lane = v * SK_LANES;
   switch (reading) {
     case CONTIGUOUS: return vload(from + lane);
-    case GROUPS_OF_4: return vset1(from[lane / 4 * 4]);
-    case GROUPS_OF_8: return vset1(from[lane / 8 * 8]);
     case PERMUTED: return vpermute(from, first + lane, offset + lane);
     default: return vgather(from, offset + lane);
   }
 }
 
-/* Whether vector `v` is of the same group as the one before it. */
-SK_INLINE bool shares_input(size_t v, const enum reading reading) {
-  return reading == GROUPS_OF_8 && v * SK_LANES % 8 != 0;
-}
-
-/* Add one tap's products to the sums of `pixels` pixels. first: where the lanes' block begins, if they are of one. */
-SK_INLINE void accumulate(struct pixel *sum, const float *tap, size_t x_pixel, const int32_t *offset, size_t first,
-                          const float *weights, const enum reading reading, const size_t pixels) {
-  const float *const from = first_input(tap, offset, reading);
+/* Add the products of channel `j` of a tap's groups to the sums of `pixels` pixels. */
+SK_INLINE void accumulate_group(struct pixel *sum, const float *from, size_t x_pixel, const float *weights,
+                                const size_t j, const size_t group, const size_t pixels) {
   vf input[TILE_PIXELS];
   SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) {
     const vf weight = vload(weights + v * SK_LANES);
     SK_UNROLL for (size_t p = 0; p < pixels; p++) {
-      if (!shares_input(v, reading)) input[p] = read_lanes(from + p * x_pixel, offset, first, v, reading);
-      sum[p].lane[v] = vfma(input[p], weight, sum[p].lane[v]);
+      if (v * SK_LANES % group == 0 || SK_LANES > group) input[p] = read_group(from + p * x_pixel, v, j, group);
+      vaccumulate(&sum[p].lane[v], input[p], weight);
     }
+  }
+}
+
+/* Add those of one channel of a tap, read as `offset` says. first: where the lanes' block begins, if they are of one.
+ */
+SK_INLINE void accumulate_lanes(struct pixel *sum, const float *from, size_t x_pixel, const int32_t *offset,
+                                size_t first, const float *weights, const enum reading reading, const size_t pixels) {
+  SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) {
+    const vf weight = vload(weights + v * SK_LANES);
+    SK_UNROLL for (size_t p = 0; p < pixels; p++) {
+      vaccumulate(&sum[p].lane[v], read_lanes(from + p * x_pixel, offset, first, v, reading), weight);
+    }
+  }
+}
+
+/* Hide how an address came about: compilers would keep all pixels that several channels read, and run out of registers,
+ * or regroup the sum and add for each pixel. */
+SK_INLINE void hide(const float **x) { __asm__("" : "+r"(*x)); }
+
+/* Add all products of one tap. */
+SK_INLINE void accumulate(const struct sk_conv_grouped_args *args, struct pixel *sum, const float *tap,
+                          const float *weights, size_t x_pixel, const enum reading reading, const size_t pixels) {
+  const int32_t *offset = args->lane_offset;
+  if (reading == GROUPS_OF_4 || reading == GROUPS_OF_8) {
+    const size_t group = reading == GROUPS_OF_4 ? 4 : 8;
+    const size_t steps = SK_STEPS > 1 ? group : args->channels; /* the same; compilers unroll what is constant */
+    const float *from = tap + *offset;
+    SK_FEW_STEPS for (size_t j = 0; j < steps; j++) {
+      if (SK_LANES > group) hide(&from);
+      accumulate_group(sum, from, x_pixel, weights + j * SK_BLOCK, j, group, pixels);
+    }
+    return;
+  }
+  const size_t first = (size_t)*offset;
+  const int32_t *const end = offset + args->channels * SK_BLOCK;
+  for (; offset != end; offset += SK_BLOCK, weights += SK_BLOCK) {
+    const float *from = reading == CONTIGUOUS ? tap + *offset : tap;
+    if (reading != SCATTERED) hide(&from);
+    accumulate_lanes(sum, from, x_pixel, offset, first, weights, reading, pixels);
   }
 }
 
@@ -53,15 +81,12 @@ SK_INLINE void tile(const struct sk_conv_grouped_args *args, size_t at, const en
                     const size_t x_pixel, const size_t pixels) {
   const float *x = args->x + at * x_pixel;
   const float *w = args->weights;
-  const size_t first = (size_t)args->lane_offset[0];
   struct pixel sum[TILE_PIXELS];
   SK_UNROLL for (size_t p = 0; p < pixels; p++) sum[p] = args->bias ? pixel_load(args->bias) : pixel_set1(0);
   for (size_t r = 0; r < args->kernel_height; r++) {
     for (size_t s = 0; s < args->kernel_width; s++) {
-      const float *tap = x + r * args->x_row + s * args->x_column;
-      for (size_t j = 0; j < args->channels; j++, w += SK_BLOCK) {
-        accumulate(sum, tap, x_pixel, args->lane_offset + j * SK_BLOCK, first, w, reading, pixels);
-      }
+      accumulate(args, sum, x + r * args->x_row + s * args->x_column, w, x_pixel, reading, pixels);
+      w += args->channels * SK_BLOCK;
     }
   }
   SK_UNROLL for (size_t p = 0; p < pixels; p++) {
@@ -74,42 +99,69 @@ SK_INLINE void tile(const struct sk_conv_grouped_args *args, size_t at, const en
   }
 }
 
-SK_INLINE void row(const struct sk_conv_grouped_args *args, const enum reading reading, const size_t x_pixel) {
-  size_t p = 0;
-  for (; p + TILE_PIXELS <= args->pixels; p += TILE_PIXELS) tile(args, p, reading, x_pixel, TILE_PIXELS);
-  for (; p + HALF_TILE <= args->pixels; p += HALF_TILE) tile(args, p, reading, x_pixel, HALF_TILE);
-  for (; p < args->pixels; p++) tile(args, p, reading, x_pixel, 1);
+/* Compute `count` tiles side by side from pixel `at` on. */
+SK_INLINE void tiles(const struct sk_conv_grouped_args *args, size_t at, size_t count, const enum reading reading,
+                     const size_t x_pixel, const size_t pixels) {
+  for (; count > 0; count--, at += pixels) tile(args, at, reading, x_pixel, pixels);
+}
+
+/* Compute tiles whose width is known only now: a copy of the loops for each width. */
+SK_INLINE void tiles_of(const struct sk_conv_grouped_args *args, size_t at, size_t count, size_t width,
+                        const enum reading reading, const size_t x_pixel) {
+  switch (width) {
+    case 1: tiles(args, at, count, reading, x_pixel, 1); break;
+    case 2: tiles(args, at, count, reading, x_pixel, 2); break;
+    case 3: tiles(args, at, count, reading, x_pixel, 3); break;
+    case 4: tiles(args, at, count, reading, x_pixel, 4); break;
+#if SK_VECTORS <= 2
+    case 5: tiles(args, at, count, reading, x_pixel, 5); break;
+    case 6: tiles(args, at, count, reading, x_pixel, 6); break;
+#endif
+#if SK_VECTORS == 1
+    case 7: tiles(args, at, count, reading, x_pixel, 7); break;
+    case 8: tiles(args, at, count, reading, x_pixel, 8); break;
+#endif
+    default: break;
+  }
 }
 
 /* One function for each way to read; at stride 1, where there is most to compute, the distance between pixels is a
  * constant, so that they are displacements. */
-#define SK_ROW_FUNCTION(name, reading, x_pixel) \
-  static __attribute__((noinline)) void name(const struct sk_conv_grouped_args *args) { row(args, reading, x_pixel); }
+typedef void tiles_fn(const struct sk_conv_grouped_args *args, size_t at, size_t count, size_t width);
 
-SK_ROW_FUNCTION(contiguous_stride1, CONTIGUOUS, SK_BLOCK)
-SK_ROW_FUNCTION(contiguous, CONTIGUOUS, args->x_pixel)
-#if SK_LANES <= 4
-SK_ROW_FUNCTION(groups_of_4_stride1, GROUPS_OF_4, SK_BLOCK)
-SK_ROW_FUNCTION(groups_of_4, GROUPS_OF_4, args->x_pixel)
-#endif
+#define SK_TILES_FUNCTION(name, reading, x_pixel)                                                              \
+  static __attribute__((noinline)) void name(const struct sk_conv_grouped_args *args, size_t at, size_t count, \
+                                             size_t width) {                                                   \
+    tiles_of(args, at, count, width, reading, x_pixel);                                                        \
+  }
+
+SK_TILES_FUNCTION(contiguous_stride1, CONTIGUOUS, SK_BLOCK)
+SK_TILES_FUNCTION(contiguous, CONTIGUOUS, args->x_pixel)
+SK_TILES_FUNCTION(groups_of_4_stride1, GROUPS_OF_4, SK_BLOCK)
+SK_TILES_FUNCTION(groups_of_4, GROUPS_OF_4, args->x_pixel)
 #if SK_LANES <= 8
-SK_ROW_FUNCTION(groups_of_8_stride1, GROUPS_OF_8, SK_BLOCK)
-SK_ROW_FUNCTION(groups_of_8, GROUPS_OF_8, args->x_pixel)
+SK_TILES_FUNCTION(groups_of_8_stride1, GROUPS_OF_8, SK_BLOCK)
+SK_TILES_FUNCTION(groups_of_8, GROUPS_OF_8, args->x_pixel)
 #endif
-SK_ROW_FUNCTION(permuted, PERMUTED, args->x_pixel)
-SK_ROW_FUNCTION(scattered, SCATTERED, args->x_pixel)
+SK_TILES_FUNCTION(permuted, PERMUTED, args->x_pixel)
+SK_TILES_FUNCTION(scattered, SCATTERED, args->x_pixel)
 
-static sk_conv_grouped_fn *choose_row(const struct sk_conv_grouped_args *args) {
+static tiles_fn *choose_tiles(const struct sk_conv_grouped_args *args) {
   const bool stride1 = args->x_pixel == SK_BLOCK;
   if (args->lanes == SK_LANES_CONTIGUOUS) return stride1 ? contiguous_stride1 : contiguous;
   if (args->lanes == SK_LANES_SCATTERED) return scattered;
-#if SK_LANES <= 4
   if (args->channels == 4) return stride1 ? groups_of_4_stride1 : groups_of_4;
-#endif
 #if SK_LANES <= 8
   if (args->channels == 8) return stride1 ? groups_of_8_stride1 : groups_of_8;
 #endif
   return permuted;
 }
 
-void SK_NAME(conv_grouped_f32)(const struct sk_conv_grouped_args *args) { choose_row(args)(args); }
+/* Divide the row into tiles of nearly equal width: the wider ones first, then those of a pixel less. */
+void SK_NAME(conv_grouped_f32)(const struct sk_conv_grouped_args *args) {
+  tiles_fn *const compute = choose_tiles(args);
+  const size_t count = (args->pixels + TILE_PIXELS - 1) / TILE_PIXELS;
+  const size_t narrow = args->pixels / count, wide = args->pixels % count;
+  if (wide > 0) compute(args, 0, wide, narrow + 1);
+  compute(args, wide * (narrow + 1), count - wide, narrow);
+}

@@ -41,6 +41,16 @@ SK_INLINE vf vpermute(const float *base, size_t first, const int32_t *offset) {
   return _mm256_permutevar_ps(_mm256_loadu_ps(base + first), _mm256_loadu_si256((const __m256i *)(const void *)offset));
 }
 
+SK_INLINE vf vspread4(const float *from, size_t j) {
+  const vf four = _mm256_loadu_ps(from);
+  switch (j) {
+    case 0: return _mm256_permute_ps(four, 0x00);
+    case 1: return _mm256_permute_ps(four, 0x55);
+    case 2: return _mm256_permute_ps(four, 0xaa);
+    default: return _mm256_permute_ps(four, 0xff);
+  }
+}
+
 SK_INLINE vf vexp(vf v, bool hardware_fma) {
   (void)hardware_fma;
   return Sleef_finz_expf8_u10avx2(v);

@@ -49,6 +49,8 @@ SK_INLINE vf vpermute(const float *base, size_t first, const int32_t *offset) {
   return vgather(base, offset);
 }
 
+SK_INLINE vf vspread4(const float *from, size_t j) { return vset1(from[j]); }
+
 SK_INLINE vf vexp(vf v, bool hardware_fma) {
   (void)hardware_fma;
   return Sleef_finz_expf4_u10advsimd(v);

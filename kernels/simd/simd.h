@@ -14,6 +14,7 @@
  *   vgather(base, offset)  base[offset[lane]]
  *   vpermute(base, first, offset)  the same, where each half of the lanes reads from its own half of the register at
  *                          base + first, a multiple of SK_LANES, so that the offsets' low bits tell which
+ *   vspread4(from, j)      from[lane / 4 * 4 + j], 0 <= j < 4, a constant
  *   vexp(v, hardware_fma)  SLEEF's finz exponential, the same bits on every ISA
  *
  * All are static inline: an inline function shared between objects could be taken by the linker from the AVX-512
@@ -70,8 +71,10 @@
 /* Steps of a chain that are written out as one body of its loop, where the header keeps their sums in place. The fewer
  * instructions there are beside the multiply-adds, the less it costs when another thread shares the core's front end.
  * Elsewhere compilers unroll the loop; but on Arm clang would mix the steps, for which there are not registers enough.
+ * SK_FEW_STEPS is for a loop of so few that it is written out as a whole.
  */
 #ifdef SK_STEPS
+#define SK_FEW_STEPS SK_UNROLL
 #if defined(__clang__)
 #define SK_CHAIN_LOOP _Pragma("clang loop unroll(disable)")
 #else
@@ -79,6 +82,7 @@
 #endif
 #else
 #define SK_STEPS 1
+#define SK_FEW_STEPS
 SK_INLINE void vaccumulate(vf *c, vf a, vf b) { *c = vfma(a, b, *c); }
 #if SK_EMULATE_AVX512 || !defined(__x86_64__)
 #define SK_CHAIN_LOOP

@@ -60,6 +60,8 @@ SK_INLINE vf vpermute(const float *base, size_t first, const int32_t *offset) {
   return vgather(base, offset);
 }
 
+SK_INLINE vf vspread4(const float *from, size_t j) { return vset1(from[j]); }
+
 /* sleef.h declares it only where the compiler may use FMA; the library has it always. */
 float Sleef_finz_expf1_u10purecfma(float);
 
