@@ -71,8 +71,7 @@
 /* Steps of a chain that are written out as one body of its loop, where the header keeps their sums in place. The fewer
  * instructions there are beside the multiply-adds, the less it costs when another thread shares the core's front end.
  * Elsewhere compilers unroll the loop; but on Arm clang would mix the steps, for which there are not registers enough.
- * SK_FEW_STEPS is for a loop of so few that it is written out as a whole.
- */
+ * SK_FEW_STEPS is for a loop of so few that it is written out as a whole. */
 #ifdef SK_STEPS
 #define SK_FEW_STEPS SK_UNROLL
 #if defined(__clang__)
