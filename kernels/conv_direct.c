@@ -224,7 +224,7 @@ SK_INLINE void accumulate_three_planes(const struct sk_conv_direct_args *args, s
   const float *w = args->weights, *row = at.x;
   for (size_t r = args->kernel_height; r > 0; r--, row += args->x_row) {
     const float *tap[2] = {row, row + args->x_line};
-    SK_CHAIN_LOOP for (size_t s = args->kernel_width; s > 0; s--, w += 3 * step) {
+    SK_CHAIN_LOOP for (const float *const end = w + args->kernel_width * 3 * step; w != end; w += 3 * step) {
       SK_UNROLL for (size_t c = 0; c < 3; c++) {
         const float *const channel[2] = {tap[0] + c * plane, tap[1] + c * plane};
         multiply_add(channel, w + c * step, sum, rows, width, blocks, x_pixel);

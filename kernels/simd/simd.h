@@ -69,26 +69,20 @@
 #endif
 
 /* Steps of a chain that are written out as one body of its loop, where the header keeps their sums in place. The fewer
- * instructions there are beside the multiply-adds, the less it costs when another thread shares the core's front end.
- * Elsewhere compilers unroll the loop; but on Arm clang would mix the steps, for which there are not registers enough.
- * SK_FEW_STEPS is for a loop of so few that it is written out as a whole. */
-#ifdef SK_STEPS
+ * instructions there are beside the multiply-adds, the less it costs when another thread shares the core's front end:
+ * measured with AVX2. Elsewhere there are more multiply-adds to a step, and compilers would mix the steps, for which
+ * there are not registers enough. SK_FEW_STEPS is for a loop of so few that it is written out as a whole. */
+#ifndef SK_STEPS
+#define SK_STEPS 1
+#define SK_CHAIN_LOOP
+#define SK_FEW_STEPS
+SK_INLINE void vaccumulate(vf *c, vf a, vf b) { *c = vfma(a, b, *c); }
+#else
 #define SK_FEW_STEPS SK_UNROLL
 #if defined(__clang__)
 #define SK_CHAIN_LOOP _Pragma("clang loop unroll(disable)")
 #else
 #define SK_CHAIN_LOOP _Pragma("GCC unroll 1")
-#endif
-#else
-#define SK_STEPS 1
-#define SK_FEW_STEPS
-SK_INLINE void vaccumulate(vf *c, vf a, vf b) { *c = vfma(a, b, *c); }
-#if SK_EMULATE_AVX512 || !defined(__x86_64__)
-#define SK_CHAIN_LOOP
-#elif defined(__clang__)
-#define SK_CHAIN_LOOP _Pragma("clang loop unroll_count(4)")
-#else
-#define SK_CHAIN_LOOP _Pragma("GCC unroll 4")
 #endif
 #endif
 
