@@ -72,18 +72,19 @@
  * instructions there are beside the multiply-adds, the less it costs when another thread shares the core's front end:
  * measured with AVX2. Elsewhere there are more multiply-adds to a step, and compilers would mix the steps, for which
  * there are not registers enough. SK_FEW_STEPS is for a loop of so few that it is written out as a whole. */
-#ifndef SK_STEPS
+#ifdef SK_STEPS
+#define SK_FEW_STEPS SK_UNROLL
+#else
 #define SK_STEPS 1
-#define SK_CHAIN_LOOP
 #define SK_FEW_STEPS
 SK_INLINE void vaccumulate(vf *c, vf a, vf b) { *c = vfma(a, b, *c); }
-#else
-#define SK_FEW_STEPS SK_UNROLL
+#endif
+
+/* The loop itself is not unrolled further. */
 #if defined(__clang__)
 #define SK_CHAIN_LOOP _Pragma("clang loop unroll(disable)")
 #else
 #define SK_CHAIN_LOOP _Pragma("GCC unroll 1")
-#endif
 #endif
 
 #define SK_VECTORS (16 / SK_LANES)
