@@ -52,12 +52,17 @@ static void pack(sk_conv *plan, const float *weights) {
   }
 }
 
-/* Channels of one part: as many blocks as have weights for half of L1, about as many in each; or all, where sums cannot
- * wait in y or no second tile would use the weights. */
+/* Whether so many pixels share a read of weights that L2 gives them fast enough: AVX-512's tile takes 28 cycles for two
+ * lines, AVX2's 6 cycles for one. */
+static bool reads_weights_from_l2(const sk_conv *plan) { return plan->kernels->tile_pixels >= 14; }
+
+/* Channels of one part: as many blocks as have weights for half of L1, about as many in each; or all, where L1 does not
+ * matter, sums cannot wait in y, or no second tile would use the weights. */
 static size_t part_channels(const sk_conv *plan, const struct sk_conv_direct_args *args) {
   const size_t blocks = sk_blocks(args->channels);
   const bool planar = args->x_channel != 1, in_place = args->residual == args->y;
-  if (planar || in_place || args->rows * args->pixels <= plan->kernels->tile_pixels) return args->channels;
+  const bool one_tile = args->rows * args->pixels <= plan->kernels->tile_pixels;
+  if (reads_weights_from_l2(plan) || planar || in_place || one_tile) return args->channels;
   const size_t block_bytes =
       SK_BLOCK * args->kernel_height * args->kernel_width * args->blocks * SK_BLOCK * sizeof(float);
   const size_t fitting = sk_size_max(1, plan->caches.l1_bytes / 2 / block_bytes);

@@ -17,8 +17,9 @@ struct corner {
 
 /* How the tiles of a patch share the work of asking for the next weights. */
 struct ahead {
-  size_t tile, tap; /* bytes of a tile, and of one tap of one channel block */
-  size_t rounds;    /* of AHEAD_LINES cache lines and block of outputs, a tap: one if there are enough tiles */
+  size_t tile, tap, channel; /* bytes of a tile, of one tap of one channel block, of one channel of that */
+  size_t rounds;             /* of AHEAD_LINES cache lines and block of outputs, a tap: one if there are enough tiles */
+  size_t second;             /* bytes from a channel's first line to its second: 0 if there is one */
 };
 
 /* How the taps of whole channel blocks follow each other: loops over columns, rows and blocks, the innermost first.
@@ -37,13 +38,16 @@ SK_INLINE void prefetch(const float *x, size_t distance) {
   __builtin_prefetch((const void *)((uintptr_t)x + distance * sizeof *x)); /* NOLINT(performance-no-int-to-ptr) */
 }
 
+/* Bring a line of the next weights into the L2 cache. */
+SK_INLINE void prefetch_line(uintptr_t at) {
+  __builtin_prefetch((const void *)at, 0, 2); /* NOLINT(performance-no-int-to-ptr) */
+}
+
 /* Bring some of the next weights into the L2 cache: the taps of all tiles of a patch share the work, so that memory is
  * read all the time and not only while the first tile runs. Where there are many tiles the lines overlap. */
 SK_INLINE void prefetch_weights(uintptr_t from, size_t rounds, const size_t blocks) {
   for (; rounds > 0; rounds--, from += AHEAD_LINES * blocks * CACHE_LINE) {
-    SK_UNROLL for (size_t line = 0; line < AHEAD_LINES * blocks; line++) {
-      __builtin_prefetch((const void *)(from + line * CACHE_LINE), 0, 2); /* NOLINT(performance-no-int-to-ptr) */
-    }
+    SK_UNROLL for (size_t line = 0; line < AHEAD_LINES * blocks; line++) prefetch_line(from + line * CACHE_LINE);
   }
 }
 
@@ -118,6 +122,15 @@ SK_INLINE void prefetch_residual(const struct sk_conv_direct_args *args, struct 
   }
 }
 
+/* Ask for the lines of a tile's outputs, long before they are written. */
+SK_INLINE void prefetch_outputs(const struct sk_conv_direct_args *args, struct corner at, const size_t rows,
+                                const size_t width, const size_t blocks) {
+  const struct output_strides strides = {args->y_block, args->y_line};
+  SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
+    __builtin_prefetch(at.y + output_at(strides, i, width, blocks), 1);
+  }
+}
+
 /* Go one link further along the chains of a tile: one channel at one tap. x: of the first pixel of each row. */
 SK_INLINE void multiply_add(const float *const x[2], const float *w, vf *sum, const size_t rows, const size_t width,
                             const size_t blocks, const size_t x_pixel) {
@@ -134,12 +147,17 @@ SK_INLINE void multiply_add(const float *const x[2], const float *w, vf *sum, co
   }
 }
 
-/* Go on by one tap of a whole channel block. */
-SK_INLINE void accumulate_block(const float *const x[2], const float *w, vf *sum, const size_t rows, const size_t width,
-                                const size_t blocks, const size_t x_pixel) {
+/* Go on by one tap of a whole channel block. next: weights to ask for meanwhile. */
+SK_INLINE void accumulate_block(const float *const x[2], const float *w, uintptr_t next, struct ahead ahead, vf *sum,
+                                const size_t rows, const size_t width, const size_t blocks, const size_t x_pixel) {
   const size_t step = blocks * SK_BLOCK;
   const float *tap[2] = {x[0], x[1]};
   SK_CHAIN_LOOP for (const float *const end = w + SK_BLOCK * step; w != end; w += SK_STEPS * step) {
+    if (SK_AHEAD_BY_CHANNEL) {
+      prefetch_line(next);
+      if (blocks > 1) prefetch_line(next + ahead.second);
+      next += ahead.channel;
+    }
     SK_UNROLL for (size_t c = 0; c < SK_STEPS; c++) {
       const float *const channel[2] = {tap[0] + c, tap[1] + c};
       multiply_add(channel, w + c * step, sum, rows, width, blocks, x_pixel);
@@ -175,10 +193,11 @@ SK_INLINE void accumulate(const struct sk_conv_direct_args *args, const struct c
   size_t left = chain->blocks, r = chain->rows, s = chain->columns;
   while (left > 0) { /* one tap of one channel block: flat, for a nest of loops takes longer between two taps */
     const float *const tap[2] = {column, column + args->x_line};
-    prefetch_weights(at.ahead, ahead.rounds, blocks);
+    const uintptr_t next = at.ahead;
+    if (!SK_AHEAD_BY_CHANNEL) prefetch_weights(next, ahead.rounds, blocks);
     at.ahead += ahead.tap;
     SK_UNROLL for (size_t p = 0; p < rows * width; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_ahead);
-    accumulate_block(tap, w, sum, rows, width, blocks, x_pixel);
+    accumulate_block(tap, w, next, ahead, sum, rows, width, blocks, x_pixel);
     w += SK_BLOCK * blocks * SK_BLOCK;
     column += chain->x_column;
     if (--s > 0) continue;
@@ -248,6 +267,7 @@ SK_INLINE void tile(const struct sk_conv_direct_args *args, const struct chain *
   vf sum[SK_TILE_PIXELS * MAX_VECTORS];
   load_sums(args, at, sum, rows, width, blocks);
   prefetch_residual(args, at, rows, width, blocks);
+  if (input == PLANAR) prefetch_outputs(args, at, rows, width, blocks);
   if (input == PLANAR && SK_STEPS > 1 && args->channels == 3) {
     accumulate_three_planes(args, at, sum, rows, width, blocks, x_pixel);
   } else if (input == PLANAR) {
@@ -418,7 +438,11 @@ static struct ahead share_ahead(const struct sk_conv_direct_args *args, size_t t
   const size_t blocks = (args->channels + SK_BLOCK - 1) / SK_BLOCK;
   const size_t tap = SK_BLOCK * channel_bytes / tiles;
   const size_t rounds = tiles >= SK_BLOCK / AHEAD_LINES ? 1 : tiles > 1 ? 2 : 4;
-  return (struct ahead){blocks * args->kernel_height * args->kernel_width * tap, tap, rounds};
+  return (struct ahead){.tile = blocks * args->kernel_height * args->kernel_width * tap,
+                        .tap = tap,
+                        .channel = tap / SK_BLOCK,
+                        .rounds = rounds,
+                        .second = tiles == 1 ? CACHE_LINE : 0};
 }
 
 static struct chain order_taps(const struct sk_conv_direct_args *args) {

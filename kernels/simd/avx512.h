@@ -11,6 +11,7 @@ typedef __m512 vf;
 #define SK_LANES 16
 #define SK_TILE_PIXELS 14 /* 28 accumulators, 2 weights, 1 broadcast: 31 of 32 registers */
 #define SK_TILE_BLOCKS 2
+#define SK_AHEAD_BY_CHANNEL 1
 
 SK_INLINE vf vload(const float *from) { return _mm512_loadu_ps(from); }
 SK_INLINE void vstore(float *to, vf a) { _mm512_storeu_ps(to, a); }
