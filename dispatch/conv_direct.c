@@ -273,6 +273,16 @@ static size_t pixel_at(const struct sk_tensor *t, size_t p, size_t width, size_t
   return p / width * stride_height * sk_tensor_row(t) + p % width * stride_width * SK_BLOCK;
 }
 
+/* Pixels from `p` on that lie in one row of outputs. */
+static size_t row_pixels(const struct direct_run *run, struct strip strip, size_t p) {
+  return sk_size_min(run->y->width - p % run->y->width, strip.end - p);
+}
+
+/* Copy pixels that lie `step` floats apart side by side. */
+static void copy_pixels(float *to, const float *from, size_t pixels, size_t step) {
+  for (size_t i = 0; i < pixels; i++) memcpy(to + i * SK_BLOCK, from + i * step, SK_BLOCK * sizeof *to);
+}
+
 /* Gather the strip's inputs of one group. */
 static void gather(const struct direct_run *run, size_t image, size_t group, struct strip strip) {
   const sk_conv_shape *s = &run->plan->shape;
@@ -280,8 +290,10 @@ static void gather(const struct direct_run *run, size_t image, size_t group, str
   float *to = run->gathered;
   for (size_t plane = 0; plane < planes; plane++) {
     const float *const from = sk_conv_first_tap(s, run->x, image, group * planes + plane);
-    for (size_t p = strip.first; p < strip.end; p++, to += SK_BLOCK) {
-      memcpy(to, from + pixel_at(run->x, p, width, s->stride_height, s->stride_width), SK_BLOCK * sizeof *to);
+    for (size_t p = strip.first, pixels; p < strip.end; p += pixels, to += pixels * SK_BLOCK) {
+      pixels = row_pixels(run, strip, p);
+      const float *const row = from + pixel_at(run->x, p, width, s->stride_height, s->stride_width);
+      copy_pixels(to, row, pixels, s->stride_width * SK_BLOCK);
     }
   }
 }
@@ -289,7 +301,7 @@ static void gather(const struct direct_run *run, size_t image, size_t group, str
 /* Cut the strip's outputs of one block into rows. */
 static void cut(const struct direct_run *run, const float *from, float *plane, struct strip strip) {
   for (size_t p = strip.first, pixels; p < strip.end; p += pixels, from += pixels * SK_BLOCK) {
-    pixels = sk_size_min(run->y->width - p % run->y->width, strip.end - p);
+    pixels = row_pixels(run, strip, p);
     memcpy(plane + pixel_at(run->y, p, run->y->width, 1, 1), from, pixels * SK_BLOCK * sizeof *from);
   }
 }
