@@ -259,20 +259,62 @@ static struct tile_range tiles_at(const struct winograd_block *block, size_t i, 
 /* Floats from one plane of a block to the next. */
 static size_t plane_stride(const struct winograd_block *block) { return block->plan->tile_block * SK_BLOCK; }
 
+/* Inputs of a dimension of which `outputs` outputs are left from a tile's corner on. */
+static size_t inputs_left(const sk_conv *plan, size_t outputs) {
+  return sk_winograd_inputs(alpha(plan), sk_size_min(outputs_per_side(plan), outputs));
+}
+
+static const float *tile_inputs(const struct winograd_block *block, struct tile_place at, size_t plane) {
+  const sk_conv *plan = block->plan;
+  const size_t row = at.row * stride(plan), column = at.column * stride(plan);
+  return sk_conv_first_tap(&plan->shape, block->x, at.image, plane) + row * sk_tensor_row(block->x) + column * SK_BLOCK;
+}
+
 static void transform_input(const struct winograd_block *block, size_t tile, struct tile_place at, size_t plane) {
   const sk_conv *plan = block->plan;
-  const struct sk_tensor *x = block->x;
-  const size_t row = at.row * stride(plan), column = at.column * stride(plan);
-  const size_t m = outputs_per_side(plan);
   const struct sk_winograd_input_args args = {
-      .x = sk_conv_first_tap(&plan->shape, x, at.image, plane) + row * sk_tensor_row(x) + column * SK_BLOCK,
-      .x_row = sk_tensor_row(x),
-      .rows = sk_winograd_inputs(alpha(plan), sk_size_min(m, block->y->height - at.row)),
-      .columns = sk_winograd_inputs(alpha(plan), sk_size_min(m, block->y->width - at.column)),
+      .x = tile_inputs(block, at, plane),
+      .x_row = sk_tensor_row(block->x),
+      .rows = inputs_left(plan, block->y->height - at.row),
+      .columns = inputs_left(plan, block->y->width - at.column),
       .v = block->v + plane * plane_stride(block) + tile * SK_BLOCK,
       .v_point = tiles_point(plan),
   };
   input_kernel(plan)(&args);
+}
+
+/* Bring pixels of a tile nearer, which lie beyond L2 often and in no order that hardware would foresee. Those that will
+ * be written are asked for as such. */
+static inline void prefetch_pixels(const float *first, size_t row, size_t rows, size_t columns, bool written) {
+  for (size_t i = 0; i < rows; i++) {
+    for (size_t j = 0; j < columns; j++) {
+      const float *const pixel = first + i * row + j * SK_BLOCK;
+      if (written) {
+        __builtin_prefetch(pixel, 1);
+      } else {
+        __builtin_prefetch(pixel, 0);
+      }
+    }
+  }
+}
+
+static void prefetch_input(const struct winograd_block *block, struct tile_place at, size_t plane) {
+  const size_t rows = inputs_left(block->plan, block->y->height - at.row);
+  const size_t columns = inputs_left(block->plan, block->y->width - at.column);
+  prefetch_pixels(tile_inputs(block, at, plane), sk_tensor_row(block->x), rows, columns, false);
+}
+
+/* Transform the inputs numbered share.first to share.end of the block's planes, tile by tile; each asks for the next
+ * one's pixels. */
+static void transform_inputs(const struct winograd_block *block, struct sk_share share) {
+  struct tile_place next = place_tile(block, share.first % block->count);
+  for (size_t i = share.first; i < share.end; i++) {
+    const size_t tile = i % block->count, plane = i / block->count;
+    const struct tile_place at = next;
+    next = place_tile(block, (tile + 1) % block->count);
+    if (tile + 1 < block->count) prefetch_input(block, next, plane);
+    transform_input(block, tile, at, plane);
+  }
 }
 
 /* The arguments of the kernel for a panel, but for what depends on class and point. */
@@ -311,6 +353,10 @@ static void multiply(const struct winograd_block *block, struct sk_conv_direct_a
   }
 }
 
+static float *tile_outputs(const struct sk_tensor *y, struct tile_place at, size_t plane) {
+  return sk_tensor_at(y, at.image, plane) + at.row * sk_tensor_row(y) + at.column * SK_BLOCK;
+}
+
 /* kept: the plane among those whose products are kept. */
 static void transform_output(const struct winograd_block *block, size_t tile, struct tile_place at, size_t plane,
                              size_t kept) {
@@ -321,11 +367,9 @@ static void transform_output(const struct winograd_block *block, size_t tile, st
       .t = block->t + kept * plane_stride(block) + tile * SK_BLOCK,
       .t_point = products_point(plan),
       .bias = plan->bias + plane * SK_BLOCK,
-      .residual =
-          residual ? sk_tensor_at(residual, at.image, plane) + at.row * sk_tensor_row(residual) + at.column * SK_BLOCK
-                   : NULL,
+      .residual = residual ? tile_outputs(residual, at, plane) : NULL,
       .residual_row = residual ? sk_tensor_row(residual) : 0,
-      .y = sk_tensor_at(y, at.image, plane) + at.row * sk_tensor_row(y) + at.column * SK_BLOCK,
+      .y = tile_outputs(y, at, plane),
       .y_row = sk_tensor_row(y),
       .rows = sk_size_min(m, y->height - at.row),
       .columns = sk_size_min(m, y->width - at.column),
@@ -334,6 +378,27 @@ static void transform_output(const struct winograd_block *block, size_t tile, st
       .bounds = plan->bounds,
   };
   output_kernel(plan)(&args);
+}
+
+static void prefetch_output(const struct winograd_block *block, struct tile_place at, size_t plane) {
+  const struct sk_tensor *y = block->y, *residual = block->residual;
+  const size_t m = outputs_per_side(block->plan);
+  const size_t rows = sk_size_min(m, y->height - at.row), columns = sk_size_min(m, y->width - at.column);
+  prefetch_pixels(tile_outputs(y, at, plane), sk_tensor_row(y), rows, columns, true);
+  if (!residual) return;
+  prefetch_pixels(tile_outputs(residual, at, plane), sk_tensor_row(residual), rows, columns, false);
+}
+
+/* Likewise the outputs of the planes from `first_plane` on, whose products are kept. */
+static void transform_outputs(const struct winograd_block *block, struct sk_share share, size_t first_plane) {
+  struct tile_place next = place_tile(block, share.first % block->count);
+  for (size_t i = share.first; i < share.end; i++) {
+    const size_t tile = i % block->count, kept = i / block->count;
+    const struct tile_place at = next;
+    next = place_tile(block, (tile + 1) % block->count);
+    if (tile + 1 < block->count) prefetch_output(block, next, first_plane + kept);
+    transform_output(block, tile, at, first_plane + kept, kept);
+  }
 }
 
 static size_t panel_count(const struct winograd_block *block) {
@@ -345,18 +410,12 @@ static void run_panel(const struct winograd_block *block, size_t panel) {
   const size_t first = panel * block->plan->kernels->tile_blocks;
   struct sk_conv_direct_args args = panel_args(block, panel);
   for (size_t i = 0; i < class_count(block->plan); i++) multiply(block, &args, i, panel);
-  for (size_t tile = 0; tile < block->count; tile++) {
-    const struct tile_place at = place_tile(block, tile);
-    for (size_t b = 0; b < args.blocks; b++) transform_output(block, tile, at, first + b, b);
-  }
+  transform_outputs(block, (struct sk_share){0, args.blocks * block->count}, first);
 }
 
 /* Do one block of tiles alone. */
 static void run_apart(const struct winograd_block *block) {
-  for (size_t tile = 0; tile < block->count; tile++) {
-    const struct tile_place at = place_tile(block, tile);
-    for (size_t plane = 0; plane < sk_tensor_planes(block->x); plane++) transform_input(block, tile, at, plane);
-  }
+  transform_inputs(block, (struct sk_share){0, sk_tensor_planes(block->x) * block->count});
   for (size_t panel = 0; panel < panel_count(block); panel++) run_panel(block, panel);
 }
 
@@ -389,21 +448,14 @@ static void multiply_share(const struct winograd_block *block) {
   }
 }
 
-/* Do one block of tiles; called by every thread of the team, which meets at the end of each loop. */
+/* Do one block of tiles; called by every thread of the team, which meets after each step. */
 static void run_together(const struct winograd_block *block) {
-  const size_t in_planes = sk_tensor_planes(block->x), out_planes = sk_tensor_planes(block->y);
-#pragma omp for schedule(static)
-  for (size_t i = 0; i < in_planes * block->count; i++) {
-    const size_t tile = i % block->count;
-    transform_input(block, tile, place_tile(block, tile), i / block->count);
-  }
+  transform_inputs(block, sk_thread_share(sk_tensor_planes(block->x) * block->count));
+#pragma omp barrier
   multiply_share(block);
 #pragma omp barrier
-#pragma omp for schedule(static)
-  for (size_t i = 0; i < out_planes * block->count; i++) {
-    const size_t tile = i % block->count, plane = i / block->count;
-    transform_output(block, tile, place_tile(block, tile), plane, plane);
-  }
+  transform_outputs(block, sk_thread_share(sk_tensor_planes(block->y) * block->count), 0);
+#pragma omp barrier
 }
 
 /* Go through all blocks; called by every thread of the team. */
