@@ -122,7 +122,7 @@ SK_INLINE void prefetch_residual(const struct sk_conv_direct_args *args, struct 
   }
 }
 
-/* Ask for the lines of a tile's outputs, long before they are written. */
+/* Ask for the lines of a tile's outputs, long before they are written: those of a batch lie beyond L2. */
 SK_INLINE void prefetch_outputs(const struct sk_conv_direct_args *args, struct corner at, const size_t rows,
                                 const size_t width, const size_t blocks) {
   const struct output_strides strides = {args->y_block, args->y_line};
@@ -267,7 +267,7 @@ SK_INLINE void tile(const struct sk_conv_direct_args *args, const struct chain *
   vf sum[SK_TILE_PIXELS * MAX_VECTORS];
   load_sums(args, at, sum, rows, width, blocks);
   prefetch_residual(args, at, rows, width, blocks);
-  if (input == PLANAR) prefetch_outputs(args, at, rows, width, blocks);
+  prefetch_outputs(args, at, rows, width, blocks);
   if (input == PLANAR && SK_STEPS > 1 && args->channels == 3) {
     accumulate_three_planes(args, at, sum, rows, width, blocks, x_pixel);
   } else if (input == PLANAR) {
