@@ -17,9 +17,8 @@ struct corner {
 
 /* How the tiles of a patch share the work of asking for the next weights. */
 struct ahead {
-  size_t tile, tap, channel; /* bytes of a tile, of one tap of one channel block, of one channel of that */
-  size_t rounds;             /* of AHEAD_LINES cache lines and block of outputs, a tap: one if there are enough tiles */
-  size_t second;             /* bytes from a channel's first line to its second: 0 if there is one */
+  size_t tile, tap; /* bytes of a tile, and of one tap of one channel block */
+  size_t rounds;    /* of AHEAD_LINES cache lines and block of outputs, a tap: one if there are enough tiles */
 };
 
 /* How the taps of whole channel blocks follow each other: loops over columns, rows and blocks, the innermost first.
@@ -122,9 +121,11 @@ SK_INLINE void prefetch_residual(const struct sk_conv_direct_args *args, struct 
   }
 }
 
-/* Ask for the lines of a tile's outputs, long before they are written: those of a batch lie beyond L2. */
+/* Ask for the lines of a tile's outputs, long before they are written: those of a batch lie beyond L2. Chains that go
+ * on have just read them. */
 SK_INLINE void prefetch_outputs(const struct sk_conv_direct_args *args, struct corner at, const size_t rows,
                                 const size_t width, const size_t blocks) {
+  if (args->resume) return;
   const struct output_strides strides = {args->y_block, args->y_line};
   SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
     __builtin_prefetch(at.y + output_at(strides, i, width, blocks), 1);
@@ -150,13 +151,11 @@ SK_INLINE void multiply_add(const float *const x[2], const float *w, vf *sum, co
 /* Go on by one tap of a whole channel block. next: weights to ask for meanwhile. */
 SK_INLINE void accumulate_block(const float *const x[2], const float *w, uintptr_t next, struct ahead ahead, vf *sum,
                                 const size_t rows, const size_t width, const size_t blocks, const size_t x_pixel) {
-  const size_t step = blocks * SK_BLOCK;
+  const size_t step = blocks * SK_BLOCK, each = ahead.tap / step; /* bytes of a channel and a block of outputs */
   const float *tap[2] = {x[0], x[1]};
   SK_CHAIN_LOOP for (const float *const end = w + SK_BLOCK * step; w != end; w += SK_STEPS * step) {
     if (SK_AHEAD_BY_CHANNEL) {
-      prefetch_line(next);
-      if (blocks > 1) prefetch_line(next + ahead.second);
-      next += ahead.channel;
+      SK_UNROLL for (size_t b = 0; b < blocks; b++, next += each) prefetch_line(next);
     }
     SK_UNROLL for (size_t c = 0; c < SK_STEPS; c++) {
       const float *const channel[2] = {tap[0] + c, tap[1] + c};
@@ -438,11 +437,7 @@ static struct ahead share_ahead(const struct sk_conv_direct_args *args, size_t t
   const size_t blocks = (args->channels + SK_BLOCK - 1) / SK_BLOCK;
   const size_t tap = SK_BLOCK * channel_bytes / tiles;
   const size_t rounds = tiles >= SK_BLOCK / AHEAD_LINES ? 1 : tiles > 1 ? 2 : 4;
-  return (struct ahead){.tile = blocks * args->kernel_height * args->kernel_width * tap,
-                        .tap = tap,
-                        .channel = tap / SK_BLOCK,
-                        .rounds = rounds,
-                        .second = tiles == 1 ? CACHE_LINE : 0};
+  return (struct ahead){blocks * args->kernel_height * args->kernel_width * tap, tap, rounds};
 }
 
 static struct chain order_taps(const struct sk_conv_direct_args *args) {
