@@ -151,11 +151,11 @@ SK_INLINE void multiply_add(const float *const x[2], const float *w, vf *sum, co
 /* Go on by one tap of a whole channel block. next: weights to ask for meanwhile. */
 SK_INLINE void accumulate_block(const float *const x[2], const float *w, uintptr_t next, struct ahead ahead, vf *sum,
                                 const size_t rows, const size_t width, const size_t blocks, const size_t x_pixel) {
-  const size_t step = blocks * SK_BLOCK, each = ahead.tap / step; /* bytes of a channel and a block of outputs */
+  const size_t step = blocks * SK_BLOCK;
   const float *tap[2] = {x[0], x[1]};
   SK_CHAIN_LOOP for (const float *const end = w + SK_BLOCK * step; w != end; w += SK_STEPS * step) {
     if (SK_AHEAD_BY_CHANNEL) {
-      SK_UNROLL for (size_t b = 0; b < blocks; b++, next += each) prefetch_line(next);
+      SK_UNROLL for (size_t b = 0; b < blocks; b++, next += ahead.tap / step) prefetch_line(next);
     }
     SK_UNROLL for (size_t c = 0; c < SK_STEPS; c++) {
       const float *const channel[2] = {tap[0] + c, tap[1] + c};
