@@ -5,6 +5,7 @@
  * and the more chains are in flight, the nearer to the peak.
  */
 #include "kernels/simd/simd.h"
+#include "kernels/tiles.h"
 
 enum { MAX_VECTORS = SK_TILE_BLOCKS * SK_VECTORS, CACHE_LINE = 64, AHEAD_LINES = 4 };
 
@@ -388,10 +389,6 @@ static tiles_fn *choose_tiles(const struct sk_conv_direct_args *args, bool *tile
   return tiles_functions[input][two][args->blocks - 1];
 }
 
-/* The tiles that a run of pixels is divided into, of nearly equal width: two tiles of 7 run faster than one of 13 and
- * one of 1. */
-static size_t tile_count(size_t pixels, size_t widest) { return (pixels + widest - 1) / widest; }
-
 /* Move on by some pixels and tiles. */
 static void advance(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner *at, size_t pixels,
                     size_t tiles) {
@@ -404,10 +401,11 @@ static void advance(const struct sk_conv_direct_args *args, struct ahead ahead, 
 /* Walk along one or two rows: the wider tiles, then those of a pixel less. */
 static void walk(const struct sk_conv_direct_args *args, const struct chain *chain, struct ahead ahead,
                  struct corner at, tiles_fn *compute, size_t widest, size_t rows) {
-  const size_t count = tile_count(args->pixels, widest), narrow = args->pixels / count, wide = args->pixels % count;
-  if (wide > 0) compute(args, chain, ahead, at, wide, rows, narrow + 1);
-  advance(args, ahead, &at, wide * (narrow + 1), wide);
-  compute(args, chain, ahead, at, count - wide, rows, narrow);
+  const struct tiling tiling = divide_run(args->pixels, widest);
+  const size_t width = tiling.narrow + 1;
+  if (tiling.wide > 0) compute(args, chain, ahead, at, tiling.wide, rows, width);
+  advance(args, ahead, &at, tiling.wide * width, tiling.wide);
+  compute(args, chain, ahead, at, tiling.tiles - tiling.wide, rows, tiling.narrow);
 }
 
 /* Whether tiles of two rows hold more pixels than tiles of one. */

@@ -41,9 +41,13 @@ SK_INLINE vf vpermute(const float *base, size_t first, const int32_t *offset) {
   return _mm512_permutexvar_ps(_mm512_loadu_si512(offset), _mm512_loadu_ps(base + first));
 }
 
-SK_INLINE vf vspread4(const float *from, size_t j) {
-  const __m512i first = _mm512_set_epi32(12, 12, 12, 12, 8, 8, 8, 8, 4, 4, 4, 4, 0, 0, 0, 0);
-  return _mm512_permutexvar_ps(_mm512_add_epi32(first, _mm512_set1_epi32((int)j)), _mm512_loadu_ps(from));
+/* Emulated registers are memory anyway. */
+SK_INLINE void vkeep(vf *a) {
+#if SK_EMULATE_AVX512
+  (void)a;
+#else
+  __asm__("" : "+v"(*a));
+#endif
 }
 
 SK_INLINE vf vexp(vf v, bool hardware_fma) {
