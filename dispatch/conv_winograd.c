@@ -225,20 +225,26 @@ struct winograd_block {
   size_t count; /* tiles of the block */
 };
 
-/* Where a tile lies: the image and the output coordinates of its corner. */
+/* Where a tile lies: the image, the output coordinates of its corner, and the outputs that exist. */
 struct tile_place {
-  size_t image, row, column;
+  size_t image, row, column, rows, columns;
 };
+
+static struct tile_place tile_place(const struct winograd_block *block, size_t image, size_t row, size_t column) {
+  const size_t m = outputs_per_side(block->plan);
+  const size_t rows = sk_size_min(m, block->y->height - row), columns = sk_size_min(m, block->y->width - column);
+  return (struct tile_place){image, row, column, rows, columns};
+}
 
 static struct tile_place place_tile(const struct winograd_block *block, size_t tile) {
   const struct tile_order *const o = &block->order;
   const size_t m = outputs_per_side(block->plan), last_row = o->down * m, last_column = o->across * m;
   const size_t i = block->first + tile;
-  if (i < o->whole) return (struct tile_place){i / o->down, i % o->down * m, last_column};
-  if (i >= o->corners) return (struct tile_place){i - o->corners, last_row, last_column};
-  if (i >= o->rows) return (struct tile_place){(i - o->rows) / o->across, last_row, (i - o->rows) % o->across * m};
+  if (i < o->whole) return tile_place(block, i / o->down, i % o->down * m, last_column);
+  if (i >= o->corners) return tile_place(block, i - o->corners, last_row, last_column);
+  if (i >= o->rows) return tile_place(block, (i - o->rows) / o->across, last_row, (i - o->rows) % o->across * m);
   const size_t whole = i - o->whole;
-  return (struct tile_place){whole / (o->down * o->across), whole / o->across % o->down * m, whole % o->across * m};
+  return tile_place(block, whole / (o->down * o->across), whole / o->across % o->down * m, whole % o->across * m);
 }
 
 /* The tiles of a block that have point (i, j). */
@@ -259,11 +265,6 @@ static struct tile_range tiles_at(const struct winograd_block *block, size_t i, 
 /* Floats from one plane of a block to the next. */
 static size_t plane_stride(const struct winograd_block *block) { return block->plan->tile_block * SK_BLOCK; }
 
-/* Inputs of a dimension of which `outputs` outputs are left from a tile's corner on. */
-static size_t inputs_left(const sk_conv *plan, size_t outputs) {
-  return sk_winograd_inputs(alpha(plan), sk_size_min(outputs_per_side(plan), outputs));
-}
-
 static const float *tile_inputs(const struct winograd_block *block, struct tile_place at, size_t plane) {
   const sk_conv *plan = block->plan;
   const size_t row = at.row * stride(plan), column = at.column * stride(plan);
@@ -275,8 +276,8 @@ static void transform_input(const struct winograd_block *block, size_t tile, str
   const struct sk_winograd_input_args args = {
       .x = tile_inputs(block, at, plane),
       .x_row = sk_tensor_row(block->x),
-      .rows = inputs_left(plan, block->y->height - at.row),
-      .columns = inputs_left(plan, block->y->width - at.column),
+      .rows = sk_winograd_inputs(alpha(plan), at.rows),
+      .columns = sk_winograd_inputs(alpha(plan), at.columns),
       .v = block->v + plane * plane_stride(block) + tile * SK_BLOCK,
       .v_point = tiles_point(plan),
   };
@@ -299,8 +300,8 @@ static inline void prefetch_pixels(const float *first, size_t row, size_t rows, 
 }
 
 static void prefetch_input(const struct winograd_block *block, struct tile_place at, size_t plane) {
-  const size_t rows = inputs_left(block->plan, block->y->height - at.row);
-  const size_t columns = inputs_left(block->plan, block->y->width - at.column);
+  const size_t rows = sk_winograd_inputs(alpha(block->plan), at.rows);
+  const size_t columns = sk_winograd_inputs(alpha(block->plan), at.columns);
   prefetch_pixels(tile_inputs(block, at, plane), sk_tensor_row(block->x), rows, columns, false);
 }
 
@@ -361,7 +362,6 @@ static float *tile_outputs(const struct sk_tensor *y, struct tile_place at, size
 static void transform_output(const struct winograd_block *block, size_t tile, struct tile_place at, size_t plane,
                              size_t kept) {
   const sk_conv *plan = block->plan;
-  const size_t m = outputs_per_side(plan);
   const struct sk_tensor *y = block->y, *residual = block->residual;
   const struct sk_winograd_output_args args = {
       .t = block->t + kept * plane_stride(block) + tile * SK_BLOCK,
@@ -371,8 +371,8 @@ static void transform_output(const struct winograd_block *block, size_t tile, st
       .residual_row = residual ? sk_tensor_row(residual) : 0,
       .y = tile_outputs(y, at, plane),
       .y_row = sk_tensor_row(y),
-      .rows = sk_size_min(m, y->height - at.row),
-      .columns = sk_size_min(m, y->width - at.column),
+      .rows = at.rows,
+      .columns = at.columns,
       .relu = plan->relu,
       .clip = plan->clip,
       .bounds = plan->bounds,
@@ -382,11 +382,9 @@ static void transform_output(const struct winograd_block *block, size_t tile, st
 
 static void prefetch_output(const struct winograd_block *block, struct tile_place at, size_t plane) {
   const struct sk_tensor *y = block->y, *residual = block->residual;
-  const size_t m = outputs_per_side(block->plan);
-  const size_t rows = sk_size_min(m, y->height - at.row), columns = sk_size_min(m, y->width - at.column);
-  prefetch_pixels(tile_outputs(y, at, plane), sk_tensor_row(y), rows, columns, true);
+  prefetch_pixels(tile_outputs(y, at, plane), sk_tensor_row(y), at.rows, at.columns, true);
   if (!residual) return;
-  prefetch_pixels(tile_outputs(residual, at, plane), sk_tensor_row(residual), rows, columns, false);
+  prefetch_pixels(tile_outputs(residual, at, plane), sk_tensor_row(residual), at.rows, at.columns, false);
 }
 
 /* Likewise the outputs of the planes from `first_plane` on, whose products are kept. */
