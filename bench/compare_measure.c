@@ -9,6 +9,7 @@
 #include "bench/compare.h"
 #include "bench/interrupt.h"
 #include "bench/peak.h"
+#include "bench/rest.h"
 #include "bench/runner.h"
 #include "bench/terminal.h"
 #include "bench/verify_internal.h"
@@ -196,9 +197,12 @@ static sk_status make_room(struct trial *trial) {
   return SK_OK;
 }
 
+/* Every backend begins with all threads asleep: its own, which it wakes, and those of the others, which would go on
+ * looking for work where it runs. */
 static sk_status run_block(const struct trial *trial, const struct entry *entry) {
   double *times = trial->session->block;
   const struct sk_contender *contender = entry->contender;
+  if (trial->session->conditions->threads != 1) sk_rest();
   const sk_status status = contender->backend->run(contender->instance, entry->dropped + entry->block, times);
   if (status) return status;
   sk_statistics_sort(times + entry->dropped, entry->block);

@@ -2,9 +2,12 @@
  * what they do inside it, and totals are what they say. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/clock.h"
 #include "bench/compare.h"
 #include "bench/layer_graph.h"
 #include "reference/network.h"
@@ -51,6 +54,26 @@ static sk_status break_in_rounds(void *instance, size_t runs, double *seconds) {
   return runs > 1 ? SK_UNSUPPORTED : fake_run(instance, runs, seconds);
 }
 
+static atomic_bool spins;
+static size_t met_spinning; /* runs that began while the thread of the one before still spun */
+
+static void *spin(void *nothing) {
+  for (const double end = sk_clock_seconds() + 0.02; sk_clock_seconds() < end;) continue;
+  spins = false;
+  return nothing;
+}
+
+/* Each round leaves a thread behind that spins for more work, as libraries do. */
+static sk_status spin_after_rounds(void *instance, size_t runs, double *seconds) {
+  pthread_t thread;
+  if (runs == 1) return fake_run(instance, runs, seconds); /* to prepare */
+  met_spinning += spins;
+  spins = true;
+  cr_assert_eq(pthread_create(&thread, NULL, spin, NULL), 0);
+  pthread_detach(thread);
+  return fake_run(instance, runs, seconds);
+}
+
 static struct sk_shapes tiny_shapes(void) {
   struct sk_shapes shapes = {0};
   const char *text = "tiny in=16x8x8 out=16 kernel=3x3 pad=1 batch=2 relu";
@@ -59,15 +82,15 @@ static struct sk_shapes tiny_shapes(void) {
 }
 
 /* Measure `auto` beside one backend of the test's own; its result. */
-static struct sk_compare_result measure_beside(const struct sk_backend *backend) {
+static struct sk_compare_result measure_beside(const struct sk_backend *backend, int threads) {
   struct fake fake = {0};
   const struct sk_options options = {.command = "compare", .runs = 4, .seed = 1, .threshold = 0.03};
-  const struct sk_conditions conditions = {.threads = 1, .folder = ""};
+  const struct sk_conditions conditions = {.threads = threads, .folder = ""};
   struct sk_shapes shapes = tiny_shapes();
   struct sk_compare_subject subject = {.name = "tiny", .batch = 2, .is_layer = true};
   const struct sk_compare_subjects subjects = {.items = &subject, .count = 1};
   struct sk_contenders contenders = {.count = 2};
-  struct sk_compare compare = {.options = &options, .threads = 1, .column_count = 2};
+  struct sk_compare compare = {.options = &options, .threads = threads, .column_count = 2};
   cr_assert_eq(sk_layer_graph_make(&subject.graph, &subject.weights, &shapes.items[0], 1), SK_OK);
   struct sk_contender *own = &contenders.items[0];
   cr_assert_eq(sk_contender_find(own, "auto"), SK_OK);
@@ -90,7 +113,7 @@ static struct sk_compare_result measure_beside(const struct sk_backend *backend)
 
 Test(compare, fast_and_wrong_is_wrong) {
   const struct sk_backend backend = {.name = "fake", .load = fake_load, .run = fake_run, .output = ones};
-  const struct sk_compare_result result = measure_beside(&backend);
+  const struct sk_compare_result result = measure_beside(&backend, 1);
   cr_expect_eq(result.verdict, SK_VERDICT_WRONG, "%s", sk_verdict_name(result.verdict));
   cr_expect_gt(result.l2_error, 0.1);
   cr_expect(strstr(result.reason.text, "L2"), "%s", result.reason.text);
@@ -99,14 +122,20 @@ Test(compare, fast_and_wrong_is_wrong) {
 
 Test(compare, nan_is_wrong) {
   const struct sk_backend backend = {.name = "fake", .load = fake_load, .run = fake_run, .output = one_nan};
-  cr_expect_eq(measure_beside(&backend).verdict, SK_VERDICT_WRONG);
+  cr_expect_eq(measure_beside(&backend, 1).verdict, SK_VERDICT_WRONG);
 }
 
 Test(compare, one_that_breaks_is_out) {
   const struct sk_backend backend = {.name = "fake", .load = fake_load, .run = break_in_rounds, .output = ones};
-  const struct sk_compare_result result = measure_beside(&backend);
+  const struct sk_compare_result result = measure_beside(&backend, 1);
   cr_expect_eq(result.verdict, SK_VERDICT_FAILED);
   cr_expect_eq(result.time.count, 0);
+}
+
+Test(compare, begins_a_run_when_the_threads_of_the_one_before_sleep) {
+  const struct sk_backend backend = {.name = "fake", .load = fake_load, .run = spin_after_rounds, .output = ones};
+  cr_expect_eq(measure_beside(&backend, 2).time.count, 4);
+  cr_expect_eq(met_spinning, 0);
 }
 
 /* ---- Names ------------------------------------------------------------------------------------------------------ */

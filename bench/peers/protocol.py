@@ -21,7 +21,8 @@ import sys
 import time
 import traceback
 
-SETTLE = 0.005  # seconds in which threads that spin for more work give up, so that they do not disturb what runs next
+REST = 0.5  # seconds in which threads that look for more work give up, at most
+POLL = 0.001
 
 
 def take_over_stdio():
@@ -56,6 +57,24 @@ def hold_to(isa, adapter):
     os.environ.update(adapter.held_by[isa])
 
 
+def runs(thread):
+    try:
+        with open(f"/proc/self/task/{thread}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] == "R"
+    except FileNotFoundError:  # it has ended
+        return False
+
+
+def rest():
+    """Wait until every other thread sleeps, so that it does not disturb what runs next; bench/rest.c does the same."""
+    if not os.path.isdir("/proc/self/task"):
+        time.sleep(0.02)
+        return
+    end = time.monotonic() + REST
+    while sum(map(runs, os.listdir("/proc/self/task"))) > 1 and time.monotonic() < end:  # one is this thread
+        time.sleep(POLL)
+
+
 class Session:
     def __init__(self, name):
         self.name = name
@@ -87,7 +106,7 @@ class Session:
             run()
             seconds.append((clock() - begin) * 1e-9)
         gc.enable()
-        time.sleep(SETTLE)
+        rest()
         return {"seconds": seconds}
 
     def output(self, path):
