@@ -23,15 +23,16 @@
 #define MANY_SECONDS 20.0   /* for all of several, their preparation included */
 #define BLOCK_SECONDS 2e-3  /* of runs in a row: shorter times drown in the noise of the clock and of other's caches */
 #define WARM_SECONDS 30e-3
+#define LONG_SECONDS 100e-3  /* of a run to which it does not matter that it begins cold */
 #define PATIENCE_SECONDS 0.5 /* at least, for the rounds without which no verdict can be given */
-enum { LEAST_ROUNDS = 6, MOST_BLOCK = 4096, LONG_BLOCK = 2 };
+enum { LEAST_ROUNDS = 6, MOST_BLOCK = 4096 };
 
 /* One backend on one target. */
 struct entry {
   const struct sk_contender *contender;
   struct sk_compare_result *result;
   size_t block;    /* runs of a round */
-  size_t dropped;  /* before them, to fetch its data back into the caches that others have used */
+  size_t dropped;  /* before them, to wake its threads and fetch its data back into the caches that others have used */
   double *seconds; /* [rounds]: of a run, the median of the block */
 };
 
@@ -131,7 +132,7 @@ static sk_status warm_up(const struct entry *entry, size_t *block, size_t *dropp
   } while (sk_clock_seconds() - start < WARM_SECONDS && !sk_interrupted());
   const double needed = ceil(BLOCK_SECONDS / fmax(fastest, 1e-9));
   *block = needed < MOST_BLOCK ? (size_t)needed : MOST_BLOCK;
-  *dropped = *block >= LONG_BLOCK;
+  *dropped = fastest < LONG_SECONDS;
   return SK_OK;
 }
 

@@ -74,6 +74,17 @@ static sk_status spin_after_rounds(void *instance, size_t runs, double *seconds)
   return fake_run(instance, runs, seconds);
 }
 
+static double each;      /* seconds of a run, */
+static size_t most_runs; /* and how many there were at a time */
+
+/* The first of several takes a second. */
+static sk_status begin_slowly(void *instance, size_t runs, double *seconds) {
+  (void)instance;
+  for (size_t i = 0; i < runs; i++) seconds[i] = i == 0 && runs > 1 ? 1 : each;
+  most_runs = runs > most_runs ? runs : most_runs;
+  return SK_OK;
+}
+
 static struct sk_shapes tiny_shapes(void) {
   struct sk_shapes shapes = {0};
   const char *text = "tiny in=16x8x8 out=16 kernel=3x3 pad=1 batch=2 relu";
@@ -136,6 +147,17 @@ Test(compare, begins_a_run_when_the_threads_of_the_one_before_sleep) {
   const struct sk_backend backend = {.name = "fake", .load = fake_load, .run = spin_after_rounds, .output = ones};
   cr_expect_eq(measure_beside(&backend, 2).time.count, 4);
   cr_expect_eq(met_spinning, 0);
+}
+
+Test(compare, does_not_count_the_first_of_short_runs) {
+  const struct sk_backend backend = {.name = "fake", .load = fake_load, .run = begin_slowly, .output = ones};
+  each = 0.01;
+  cr_expect_eq(measure_beside(&backend, 1).time.median, each);
+  cr_expect_eq(most_runs, 2);
+  most_runs = 0;
+  each = 0.2;
+  cr_expect_eq(measure_beside(&backend, 1).time.median, each);
+  cr_expect_eq(most_runs, 1);
 }
 
 /* ---- Names ------------------------------------------------------------------------------------------------------ */
