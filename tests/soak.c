@@ -528,6 +528,26 @@ static sk_status start_threads(void) {
   return status;
 }
 
+/* What a BLAS packs matrices into stays with it: it takes its pages with the largest that a round may draw, not when
+ * one is drawn. */
+static sk_status fill_buffers_of_blas(struct soak *soak) {
+  static const sk_conv_shape shape = {1, 80, 40, 40, 80, 7, 7, 1, 1, 1, 1, 3, 3, 3, 3, 1};
+  const size_t values = shape.in_channels * shape.in_height * shape.in_width, taps = 7 * 7 * shape.in_channels;
+  struct convolution c = {.shape = shape, .options = {.algorithm = SK_ALGORITHM_GEMM}};
+  c.x = draw_floats(soak, values);
+  c.weights = draw_floats(soak, shape.out_channels * taps);
+  float *const y = sk_alloc(values * sizeof *y);
+  sk_status status = c.x && c.weights && y ? SK_OK : fail_memory();
+  for (int threads = 1; threads <= MOST_THREADS && !status; threads++) {
+    const struct way way = {SK_ISA_GENERIC, threads, 1, 1, false};
+    status = compute_convolution(&c, &way, y);
+  }
+  sk_free(c.x);
+  sk_free(c.weights);
+  sk_free(y);
+  return status == SK_UNSUPPORTED ? SK_OK : status; /* built without a BLAS */
+}
+
 static void print_progress(const struct soak *soak, double now, const struct watch_reading *reading) {
   printf("soak: %4.0f min, round %" PRIu64
          " (%zu convolutions, %zu networks, %zu pictures, %zu damaged files), "
@@ -547,6 +567,7 @@ static sk_status check_constant(const struct watch_reading *reading, const struc
 /* Rounds until the time is over, each read after; the threads are those of the start, brought back to their number. */
 static sk_status soak_rounds(struct soak *soak) {
   sk_status status = start_threads();
+  if (!status) status = fill_buffers_of_blas(soak);
   if (status) return status;
   const struct watch_reading first = watch_read(SIZE_MAX);
   double now = sk_clock_seconds(), next = 60;
