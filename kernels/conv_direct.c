@@ -4,6 +4,8 @@
  * A tile takes its pixels from one row, or from two rows where a row is short: the more pixels share a load of weights,
  * and the more chains are in flight, the nearer to the peak.
  */
+#include <math.h>
+
 #include "kernels/simd/simd.h"
 #include "kernels/tiles.h"
 
@@ -38,6 +40,12 @@ SK_INLINE void prefetch(const float *x, size_t distance) {
   __builtin_prefetch((const void *)((uintptr_t)x + distance * sizeof *x)); /* NOLINT(performance-no-int-to-ptr) */
 }
 
+/* The same of a place that is written. That it is an integer here and a pointer where it is written keeps gcc from
+ * forming each address once, which leaves them on the stack in between. */
+SK_INLINE void prefetch_for_writing(const float *y, size_t distance) {
+  __builtin_prefetch((const void *)((uintptr_t)y + distance * sizeof *y), 1); /* NOLINT(performance-no-int-to-ptr) */
+}
+
 /* Bring a line of the next weights into the L2 cache. */
 SK_INLINE void prefetch_line(uintptr_t at) {
   __builtin_prefetch((const void *)at, 0, 2); /* NOLINT(performance-no-int-to-ptr) */
@@ -61,14 +69,6 @@ SK_INLINE size_t output_at(struct output_strides strides, size_t i, const size_t
   return i % blocks * strides.block + i / blocks / width * strides.line + i / blocks % width * SK_BLOCK;
 }
 
-SK_INLINE void store_sums(float *to, struct output_strides strides, const vf *sum, const size_t rows,
-                          const size_t width, const size_t blocks) {
-  SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
-    float *const pixel = to + output_at(strides, i, width, blocks);
-    SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) vstore(pixel + v * SK_LANES, sum[i * SK_VECTORS + v]);
-  }
-}
-
 /* Begin the chains with the bias, or go on with those in memory. */
 SK_INLINE void load_sums(const struct sk_conv_direct_args *args, struct corner at, vf *sum, const size_t rows,
                          const size_t width, const size_t blocks) {
@@ -85,34 +85,49 @@ SK_INLINE void load_sums(const struct sk_conv_direct_args *args, struct corner a
   SK_UNROLL for (size_t i = 0; i < rows * width * vectors; i++) sum[i] = vload(bias + i % vectors * SK_LANES);
 }
 
-SK_INLINE void add_residual(const float *from, struct output_strides strides, vf *sum, const size_t rows,
-                            const size_t width, const size_t blocks) {
-  SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
-    const float *const pixel = from + output_at(strides, i, width, blocks);
-    SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) {
-      sum[i * SK_VECTORS + v] = vadd(sum[i * SK_VECTORS + v], vload(pixel + v * SK_LANES));
+SK_INLINE void clip_sums(const struct sk_conv_direct_args *args, struct corner at, vf low, vf *sum, const size_t rows,
+                         const size_t width, const size_t blocks) {
+  const struct output_strides strides = {args->residual_block, args->residual_line};
+  SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) {
+    if (at.residual) {
+      const size_t pixel = output_at(strides, i / SK_VECTORS, width, blocks);
+      sum[i] = vadd(sum[i], vload(at.residual + pixel + i % SK_VECTORS * SK_LANES));
     }
+    sum[i] = vclip(vraise(low, sum[i]), args->bounds);
+  }
+}
+
+/* Store a tile's sums, + residual, no less than `low`. Each is written as soon as it is there: the processor goes on to
+ * the next tile's multiplications while this one's last are done, as far as its window holds all that is between. */
+SK_INLINE void store_sums(const struct sk_conv_direct_args *args, struct corner at, vf low, const vf *sum,
+                          const size_t rows, const size_t width, const size_t blocks, const bool add_residual) {
+  const struct output_strides strides = {args->y_block, args->y_line};
+  const struct output_strides residual_strides = {args->residual_block, args->residual_line};
+  SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) {
+    const size_t block = i / SK_VECTORS, lane = i % SK_VECTORS * SK_LANES;
+    vf value = sum[i];
+    if (add_residual) {
+      value = vadd(value, vload(at.residual + output_at(residual_strides, block, width, blocks) + lane));
+    }
+    vstore(at.y + output_at(strides, block, width, blocks) + lane, vraise(low, value));
   }
 }
 
 /* End the chains: + residual, ReLU, clip. */
 SK_INLINE void store_tile(const struct sk_conv_direct_args *args, struct corner at, vf *sum, const size_t rows,
                           const size_t width, const size_t blocks) {
-  if (at.residual) {
-    const struct output_strides strides = {args->residual_block, args->residual_line};
-    add_residual(at.residual, strides, sum, rows, width, blocks);
-  }
-  if (args->relu) {
-    SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) sum[i] = vrelu(sum[i]);
-  }
+  const vf lowest = vset1(-INFINITY), low = args->relu ? vzero() : lowest;
   if (args->clip) {
-    SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) sum[i] = vclip(sum[i], args->bounds);
+    clip_sums(args, at, low, sum, rows, width, blocks);
+    store_sums(args, at, lowest, sum, rows, width, blocks, false);
+  } else if (at.residual) {
+    store_sums(args, at, low, sum, rows, width, blocks, true);
+  } else {
+    store_sums(args, at, low, sum, rows, width, blocks, false);
   }
-  const struct output_strides strides = {args->y_block, args->y_line};
-  store_sums(at.y, strides, sum, rows, width, blocks);
 }
 
-/* Ask for the residual of a tile, long before it is added. */
+/* Ask for the residual of a tile, before it is added. */
 SK_INLINE void prefetch_residual(const struct sk_conv_direct_args *args, struct corner at, const size_t rows,
                                  const size_t width, const size_t blocks) {
   if (!at.residual) return;
@@ -122,15 +137,22 @@ SK_INLINE void prefetch_residual(const struct sk_conv_direct_args *args, struct 
   }
 }
 
-/* Ask for the lines of a tile's outputs, long before they are written: those of a batch lie beyond L2. Chains that go
- * on have just read them. */
+/* Ask for the lines of a tile's outputs, before they are written: those of a batch lie beyond L2. Chains that go on
+ * have just read them. */
 SK_INLINE void prefetch_outputs(const struct sk_conv_direct_args *args, struct corner at, const size_t rows,
                                 const size_t width, const size_t blocks) {
   if (args->resume) return;
   const struct output_strides strides = {args->y_block, args->y_line};
   SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
-    __builtin_prefetch(at.y + output_at(strides, i, width, blocks), 1);
+    prefetch_for_writing(at.y, output_at(strides, i, width, blocks));
   }
+}
+
+/* Ask for what the chains' ends need. */
+SK_INLINE void prefetch_ends(const struct sk_conv_direct_args *args, struct corner at, const size_t rows,
+                             const size_t width, const size_t blocks) {
+  prefetch_residual(args, at, rows, width, blocks);
+  prefetch_outputs(args, at, rows, width, blocks);
 }
 
 /* Go one link further along the chains of a tile: one channel at one tap. x: of the first pixel of each row. */
@@ -149,14 +171,30 @@ SK_INLINE void multiply_add(const float *const x[2], const float *w, vf *sum, co
   }
 }
 
-/* Go on by one tap of a whole channel block. next: weights to ask for meanwhile. */
-SK_INLINE void accumulate_block(const float *const x[2], const float *w, uintptr_t next, struct ahead ahead, vf *sum,
+/* Whether a tile has about a pixel for each channel of a block, whose inputs can be asked for one at a channel. */
+SK_INLINE bool asks_by_channel(const size_t rows, const size_t width) {
+  return SK_AHEAD_BY_CHANNEL && rows == 1 && 2 * width >= SK_BLOCK;
+}
+
+/* What to ask for while a tap is multiplied: weights, and the inputs of the tile's pixels, which are `pixel` bytes
+ * apart. That is no constant, lest gcc form one of the loop's addresses from the other, with its end on the stack. */
+struct next {
+  uintptr_t weights, x;
+  size_t pixel;
+};
+
+/* Go on by one tap of a whole channel block. */
+SK_INLINE void accumulate_block(const float *const x[2], const float *w, struct next next, struct ahead ahead, vf *sum,
                                 const size_t rows, const size_t width, const size_t blocks, const size_t x_pixel) {
   const size_t step = blocks * SK_BLOCK;
   const float *tap[2] = {x[0], x[1]};
   SK_CHAIN_LOOP for (const float *const end = w + SK_BLOCK * step; w != end; w += SK_STEPS * step) {
     if (SK_AHEAD_BY_CHANNEL) {
-      SK_UNROLL for (size_t b = 0; b < blocks; b++, next += ahead.tap / step) prefetch_line(next);
+      SK_UNROLL for (size_t b = 0; b < blocks; b++, next.weights += ahead.tap / step) prefetch_line(next.weights);
+    }
+    if (asks_by_channel(rows, width)) {
+      __builtin_prefetch((const void *)next.x); /* NOLINT(performance-no-int-to-ptr) */
+      next.x += next.pixel;
     }
     SK_UNROLL for (size_t c = 0; c < SK_STEPS; c++) {
       const float *const channel[2] = {tap[0] + c, tap[1] + c};
@@ -193,11 +231,16 @@ SK_INLINE void accumulate(const struct sk_conv_direct_args *args, const struct c
   size_t left = chain->blocks, r = chain->rows, s = chain->columns;
   while (left > 0) { /* one tap of one channel block: flat, for a nest of loops takes longer between two taps */
     const float *const tap[2] = {column, column + args->x_line};
-    const uintptr_t next = at.ahead;
-    if (!SK_AHEAD_BY_CHANNEL) prefetch_weights(next, ahead.rounds, blocks);
+    const struct next next = {at.ahead, (uintptr_t)column + args->x_ahead * sizeof *column,
+                              args->x_pixel * sizeof *column};
+    if (!SK_AHEAD_BY_CHANNEL) prefetch_weights(next.weights, ahead.rounds, blocks);
     at.ahead += ahead.tap;
-    SK_UNROLL for (size_t p = 0; p < rows * width; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_ahead);
+    if (!asks_by_channel(rows, width)) {
+      SK_UNROLL for (size_t p = 0; p < rows * width; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_ahead);
+    }
     accumulate_block(tap, w, next, ahead, sum, rows, width, blocks, x_pixel);
+    /* After the first tap: between two tiles there is enough to do. */
+    if (SK_AHEAD_BY_CHANNEL && w == args->weights) prefetch_ends(args, at, rows, width, blocks);
     w += SK_BLOCK * blocks * SK_BLOCK;
     column += chain->x_column;
     if (--s > 0) continue;
@@ -266,8 +309,7 @@ SK_INLINE void tile(const struct sk_conv_direct_args *args, const struct chain *
                     const enum input input) {
   vf sum[SK_TILE_PIXELS * MAX_VECTORS];
   load_sums(args, at, sum, rows, width, blocks);
-  prefetch_residual(args, at, rows, width, blocks);
-  prefetch_outputs(args, at, rows, width, blocks);
+  if (input == PLANAR || !SK_AHEAD_BY_CHANNEL) prefetch_ends(args, at, rows, width, blocks);
   if (input == PLANAR && SK_STEPS > 1 && args->channels == 3) {
     accumulate_three_planes(args, at, sum, rows, width, blocks, x_pixel);
   } else if (input == PLANAR) {

@@ -81,9 +81,10 @@
 SK_INLINE void vaccumulate(vf *c, vf a, vf b) { *c = vfma(a, b, *c); }
 #endif
 
-/* Whether the next weights are asked for a line or two at each channel, rather than some at each tap of 16 channels: no
- * more of them wait at a time than the core has places for. Measured with AVX-512; with AVX2, whose channel has 12
- * multiply-adds, it is the instructions that count. */
+/* Whether the next weights and inputs are asked for a line or two at each channel, rather than some at each tap of 16
+ * channels, and what a tile's ends need after its first tap, rather than before: no more of them wait at a time than
+ * the core has places for. Measured with AVX-512; with AVX2, whose channel has 12 multiply-adds, it is the instructions
+ * that count. */
 #ifndef SK_AHEAD_BY_CHANNEL
 #define SK_AHEAD_BY_CHANNEL 0
 #endif
