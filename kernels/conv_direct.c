@@ -85,6 +85,7 @@ SK_INLINE void load_sums(const struct sk_conv_direct_args *args, struct corner a
   SK_UNROLL for (size_t i = 0; i < rows * width * vectors; i++) sum[i] = vload(bias + i % vectors * SK_LANES);
 }
 
+/* + residual, no less than `low`, within the bounds. */
 SK_INLINE void clip_sums(const struct sk_conv_direct_args *args, struct corner at, vf low, vf *sum, const size_t rows,
                          const size_t width, const size_t blocks) {
   const struct output_strides strides = {args->residual_block, args->residual_line};
