@@ -85,23 +85,12 @@ SK_INLINE void load_sums(const struct sk_conv_direct_args *args, struct corner a
   SK_UNROLL for (size_t i = 0; i < rows * width * vectors; i++) sum[i] = vload(bias + i % vectors * SK_LANES);
 }
 
-/* + residual, no less than `low`, within the bounds. */
-SK_INLINE void clip_sums(const struct sk_conv_direct_args *args, struct corner at, vf low, vf *sum, const size_t rows,
-                         const size_t width, const size_t blocks) {
-  const struct output_strides strides = {args->residual_block, args->residual_line};
-  SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) {
-    if (at.residual) {
-      const size_t pixel = output_at(strides, i / SK_VECTORS, width, blocks);
-      sum[i] = vadd(sum[i], vload(at.residual + pixel + i % SK_VECTORS * SK_LANES));
-    }
-    sum[i] = vclip(vraise(low, sum[i]), args->bounds);
-  }
-}
-
-/* Store a tile's sums, + residual, no less than `low`. Each is written as soon as it is there: the processor goes on to
- * the next tile's multiplications while this one's last are done, as far as its window holds all that is between. */
+/* Store a tile's sums, + residual, no less than `low`, within the bounds. Each is written as soon as it is there: the
+ * processor goes on to the next tile's multiplications while this one's last are done, as far as its window holds all
+ * that is between. */
 SK_INLINE void store_sums(const struct sk_conv_direct_args *args, struct corner at, vf low, const vf *sum,
-                          const size_t rows, const size_t width, const size_t blocks, const bool add_residual) {
+                          const size_t rows, const size_t width, const size_t blocks, const bool add_residual,
+                          const bool clip) {
   const struct output_strides strides = {args->y_block, args->y_line};
   const struct output_strides residual_strides = {args->residual_block, args->residual_line};
   SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) {
@@ -110,21 +99,22 @@ SK_INLINE void store_sums(const struct sk_conv_direct_args *args, struct corner 
     if (add_residual) {
       value = vadd(value, vload(at.residual + output_at(residual_strides, block, width, blocks) + lane));
     }
-    vstore(at.y + output_at(strides, block, width, blocks) + lane, vraise(low, value));
+    value = vraise(low, value);
+    if (clip) value = vclip(value, args->bounds);
+    vstore(at.y + output_at(strides, block, width, blocks) + lane, value);
   }
 }
 
 /* End the chains: + residual, ReLU, clip. */
-SK_INLINE void store_tile(const struct sk_conv_direct_args *args, struct corner at, vf *sum, const size_t rows,
+SK_INLINE void store_tile(const struct sk_conv_direct_args *args, struct corner at, const vf *sum, const size_t rows,
                           const size_t width, const size_t blocks) {
-  const vf lowest = vset1(-INFINITY), low = args->relu ? vzero() : lowest;
+  const vf low = args->relu ? vzero() : vset1(-INFINITY);
   if (args->clip) {
-    clip_sums(args, at, low, sum, rows, width, blocks);
-    store_sums(args, at, lowest, sum, rows, width, blocks, false);
+    store_sums(args, at, low, sum, rows, width, blocks, at.residual != NULL, true);
   } else if (at.residual) {
-    store_sums(args, at, low, sum, rows, width, blocks, true);
+    store_sums(args, at, low, sum, rows, width, blocks, true, false);
   } else {
-    store_sums(args, at, low, sum, rows, width, blocks, false);
+    store_sums(args, at, low, sum, rows, width, blocks, false, false);
   }
 }
 
