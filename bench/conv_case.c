@@ -256,7 +256,7 @@ static const char *read_isa(struct reader *r, const char *key, const char *value
 static const char *read_algorithm(struct reader *r, const char *key, const char *value) {
   (void)key;
   const bool bad = sk_algorithm_parse(value, &r->c->algorithm) || r->c->algorithm == SK_ALGORITHM_AUTO;
-  return bad ? "direct, winograd2, winograd4, winograd6 or gemm" : NULL;
+  return bad ? "direct, winograd2, winograd4, winograd6, gemm or strassen" : NULL;
 }
 
 /* Read digits and nothing else. */

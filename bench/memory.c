@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "dispatch/conv.h"
 #include "dispatch/size.h"
 
 /* Not getrusage's, where there is a choice: that one remembers the program which called exec. */
@@ -23,11 +24,6 @@ static size_t usage_peak(void) {
   return getrusage(RUSAGE_SELF, &usage) == 0 ? (size_t)usage.ru_maxrss << 10 : 0;
 }
 
-static bool is_winograd(const sk_layer_info *layer) {
-  return layer->algorithm == SK_ALGORITHM_WINOGRAD2 || layer->algorithm == SK_ALGORITHM_WINOGRAD4 ||
-         layer->algorithm == SK_ALGORITHM_WINOGRAD6;
-}
-
 /* Weights and bias of a layer as a file has them. */
 static size_t plain_bytes(const sk_layer_info *layer) {
   const size_t taps = layer->kernel_height * layer->kernel_width;
@@ -41,8 +37,10 @@ struct sk_memory sk_memory_read(const sk_net *net) {
   sk_net_describe(net, &info);
   for (size_t i = 0; i < info.layers; i++) {
     sk_layer_info layer;
-    if (sk_net_layer(net, i, &layer) || !is_winograd(&layer)) continue;
-    if (layer.weight_bytes > plain_bytes(&layer)) memory.winograd_bytes += layer.weight_bytes - plain_bytes(&layer);
+    if (sk_net_layer(net, i, &layer) || layer.weight_bytes <= plain_bytes(&layer)) continue;
+    const size_t beyond = layer.weight_bytes - plain_bytes(&layer);
+    if (sk_winograd_outputs(layer.algorithm)) memory.winograd_bytes += beyond;
+    if (layer.algorithm == SK_ALGORITHM_STRASSEN) memory.strassen_bytes += beyond;
   }
   return memory;
 }

@@ -7,6 +7,7 @@
 struct sk_memory {
   size_t resident_bytes; /* the most that this process had in memory so far; 0: unknown */
   size_t winograd_bytes; /* of the packed weights, what Winograd's take beyond the plain ones of their layers */
+  size_t strassen_bytes; /* likewise Strassen's */
 };
 
 /* Read the process's peak, and add up the layers' weights. Call it after a run, so that all that the network touches is

@@ -102,6 +102,7 @@ static void add_network(struct sk_json *json, const struct sk_profile *p) {
   sk_json_size(json, json->root, "weight_bytes", p->m.info.weight_bytes);
   sk_json_size(json, json->root, "activation_bytes", p->m.info.activation_bytes);
   sk_json_size(json, json->root, "winograd_weight_bytes", p->memory.winograd_bytes);
+  sk_json_size(json, json->root, "strassen_weight_bytes", p->memory.strassen_bytes);
   sk_json_size(json, json->root, "peak_resident_bytes", p->memory.resident_bytes);
   sk_json_number(json, json->root, "plan_s", p->plan_seconds);
 }

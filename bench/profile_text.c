@@ -239,10 +239,11 @@ static void print_memory(const struct sk_profile *p) {
   const double resident = (double)p->memory.resident_bytes,
                needed = (double)(info->weight_bytes + info->workspace_bytes);
   printf(
-      "memory     weights %.1f MiB, of which %.1f for Winograd; workspace %.1f MiB, activations without reuse %.1f "
-      "MiB\n",
+      "memory     weights %.1f MiB, of which %.1f for Winograd and %.1f for Strassen; workspace %.1f MiB,\n"
+      "           activations without reuse %.1f MiB\n",
       (double)info->weight_bytes / MEBIBYTE, (double)p->memory.winograd_bytes / MEBIBYTE,
-      (double)info->workspace_bytes / MEBIBYTE, (double)info->activation_bytes / MEBIBYTE);
+      (double)p->memory.strassen_bytes / MEBIBYTE, (double)info->workspace_bytes / MEBIBYTE,
+      (double)info->activation_bytes / MEBIBYTE);
   if (resident > 0) {
     printf("           peak resident %.1f MiB, %.2f times weights and workspace", resident / MEBIBYTE,
            resident / needed);

@@ -39,9 +39,16 @@ static size_t points_along(size_t m, size_t stride, size_t outputs) {
   return (tiles - 1) * alpha + last;
 }
 
+/* Seven products in place of eight, of an image whose halves are as large as the first. */
+static double strassen_macs(const sk_layer_info *layer) {
+  const size_t pixels = layer->out_height * layer->out_width;
+  return (double)layer->macs * 7 / 8 * (double)(pixels + pixels % 2) / (double)pixels;
+}
+
 double sk_executed_macs(const sk_layer_info *layer) {
   const size_t m = sk_winograd_outputs(layer->algorithm);
   const double direct = (double)layer->macs;
+  if (layer->algorithm == SK_ALGORITHM_STRASSEN) return strassen_macs(layer);
   if (m == 0 || layer->macs == 0) return direct;
   const size_t down = points_along(m, layer->stride, layer->out_height);
   const size_t along = points_along(m, layer->stride, layer->out_width);

@@ -64,6 +64,7 @@ static const char *attributes(enum sk_style style) {
     case SK_STYLE_ALGORITHM + SK_ALGORITHM_WINOGRAD4: return "35";
     case SK_STYLE_ALGORITHM + SK_ALGORITHM_WINOGRAD6: return "95";
     case SK_STYLE_ALGORITHM + SK_ALGORITHM_GEMM: return "33";
+    case SK_STYLE_ALGORITHM + SK_ALGORITHM_STRASSEN: return "91";
     default: return "";
   }
 }

@@ -396,9 +396,19 @@ static bool compile_filter(struct sk_verify *v) {
 /* Call all subjects: their cases are run and reported, or only counted. */
 static void go_through_subjects(struct sk_verify *v) {
   static void (*const subjects[])(struct sk_verify *) = {
-      sk_verify_dispatch,       sk_verify_conv_kernels, sk_verify_winograd_kernels,    sk_verify_pool_kernels,
-      sk_verify_dense_kernels,  sk_verify_fma,          sk_verify_elementwise_kernels, sk_verify_layout_kernels,
-      sk_verify_conv_plans,     sk_verify_conv_algebra, sk_verify_conv_bits,           sk_verify_net_bits,
+      sk_verify_dispatch,
+      sk_verify_conv_kernels,
+      sk_verify_winograd_kernels,
+      sk_verify_strassen_kernels,
+      sk_verify_pool_kernels,
+      sk_verify_dense_kernels,
+      sk_verify_fma,
+      sk_verify_elementwise_kernels,
+      sk_verify_layout_kernels,
+      sk_verify_conv_plans,
+      sk_verify_conv_algebra,
+      sk_verify_conv_bits,
+      sk_verify_net_bits,
       sk_verify_network_layers,
   };
   if (v->options->only) {

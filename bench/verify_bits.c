@@ -1,7 +1,7 @@
 /*
  * Cases that draw: any convolution, and whatever its result must not depend on. Threads, batch, place in the batch,
  * layout, halos and the caches that blocking follows are drawn as well, and all bits must be the same: those of the
- * chains for direct, those of the generic kernels on one image for Winograd.
+ * chains for direct and Strassen, those of the generic kernels on one image for Winograd.
  */
 #include <math.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "bench/verify_bounds.h"
 #include "bench/verify_chains.h"
 #include "bench/verify_internal.h"
+#include "bench/verify_strassen.h"
 #include "dispatch/conv_internal.h"
 #include "reference/reference.h"
 
@@ -42,6 +43,14 @@ static void draw_channels(struct sk_random *random, sk_conv_shape *s) {
   if (s->groups > 1 && one_in(random, 4)) s->in_channels = s->out_channels = s->groups = between(random, 2, 40);
 }
 
+/* Make it one that Strassen's algorithm takes. */
+static void make_halved(struct sk_random *random, sk_conv_shape *s) {
+  s->in_channels = 2 * SK_BLOCK * between(random, 1, 3);
+  s->out_channels = 2 * SK_BLOCK * between(random, 1, 3);
+  s->groups = s->kernel_height = s->kernel_width = 1;
+  s->pad_top = s->pad_bottom = s->pad_left = s->pad_right = 0;
+}
+
 /* Half of the kernels and strides are those that Winograd takes. */
 static void draw_shape(struct sk_random *random, sk_conv_shape *s) {
   const bool plain = one_in(random, 2), dilated = !plain && one_in(random, 3);
@@ -57,12 +66,14 @@ static void draw_shape(struct sk_random *random, sk_conv_shape *s) {
   s->pad_bottom = between(random, 0, 2);
   s->pad_left = between(random, 0, 2);
   s->pad_right = between(random, 0, 2);
+  if (one_in(random, 6)) make_halved(random, s);
 }
 
 static sk_algorithm draw_algorithm(struct sk_random *random, const sk_conv_shape *s) {
   static const sk_algorithm algorithms[] = {SK_ALGORITHM_DIRECT, SK_ALGORITHM_WINOGRAD2, SK_ALGORITHM_WINOGRAD4,
                                             SK_ALGORITHM_WINOGRAD6};
   sk_algorithm chosen;
+  if (sk_conv_choose(s, SK_ALGORITHM_STRASSEN, &chosen) == SK_OK && one_in(random, 2)) return chosen;
   const sk_algorithm wanted = algorithms[sk_random_below(random, sizeof algorithms / sizeof algorithms[0])];
   return sk_conv_choose(s, wanted, &chosen) == SK_OK ? chosen : SK_ALGORITHM_DIRECT;
 }
@@ -103,10 +114,12 @@ static void draw(struct sk_verify *v, struct drawn *d) {
 
 /* ---- The bits ---- */
 
-static bool direct_bits(const struct drawn *d) {
+static bool chain_bits(const struct drawn *d) {
   sk_conv_shape all = d->shape;
   all.batch = MAX_IMAGES;
-  if (!sk_conv_chains(&all, d->x, d->weights, d->bias, d->bits)) return false;
+  const bool ready = d->algorithm == SK_ALGORITHM_STRASSEN ? sk_strassen_bits(&all, d->x, d->weights, d->bias, d->bits)
+                                                           : sk_conv_chains(&all, d->x, d->weights, d->bias, d->bits);
+  if (!ready) return false;
   for (size_t i = 0; i < MAX_IMAGES * d->out_floats; i++) {
     if (d->residual) d->bits[i] += d->added[i];
     if (d->relu && d->bits[i] < 0) d->bits[i] = 0;
@@ -266,8 +279,8 @@ static void bits_case(struct sk_verify *v, const void *parameters) {
   struct drawn d;
   draw(v, &d);
   d.bits = sk_verify_floats(v, MAX_IMAGES * d.out_floats);
-  const bool direct = d.algorithm == SK_ALGORITHM_DIRECT;
-  if (!(direct ? direct_bits(&d) : winograd_bits(v, &d))) sk_verify_fail(v, "no bits to compare with");
+  const bool winograd = sk_winograd_outputs(d.algorithm) != 0;
+  if (!(winograd ? winograd_bits(v, &d) : chain_bits(&d))) sk_verify_fail(v, "no bits to compare with");
   for (size_t i = 0; i < WAYS && !sk_verify_failed(v); i++) run_way(v, &d);
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/verify_strassen.h"
+#include "dispatch/conv.h"
 #include "dispatch/cpu.h"
 #include "kernels/winograd_points.h"
 #include "reference/reference.h"
@@ -208,11 +210,6 @@ sk_reference_winograd sk_winograd_absolute(const sk_reference_winograd *winograd
  */
 size_t sk_winograd_transform_roundings(size_t m, size_t stride) { return 2 * (stride == 2 ? 4 : m + 2); }
 
-size_t sk_conv_roundings(const sk_conv_shape *s, size_t m) {
-  if (m) return 2 * sk_winograd_transform_roundings(m, s->stride_height) + 2 + s->in_channels + 2;
-  return s->in_channels / s->groups * s->kernel_height * s->kernel_width + 2;
-}
-
 static double row_norm(const sk_reference_winograd_matrix matrix) {
   double largest = 0;
   for (size_t i = 0; i < SK_REFERENCE_WINOGRAD_MAX_ALPHA; i++) {
@@ -270,8 +267,8 @@ double sk_winograd_output_underflow(const sk_reference_winograd *winograd) {
   return 1.01 * UNDERFLOW * (largest_norms(winograd).output + 1) * OUTPUT_UNDERFLOWS;
 }
 
-double sk_winograd_underflow(const sk_reference_winograd *winograd, size_t channels, double largest_x,
-                             double largest_weight) {
+static double winograd_underflow(const sk_reference_winograd *winograd, size_t channels, double largest_x,
+                                 double largest_weight) {
   const struct sk_winograd_norms norm = largest_norms(winograd);
   const double u = norm.filter * norm.filter * largest_weight, v = norm.input * norm.input * largest_x;
   const double channel = u * sk_winograd_input_underflow(winograd) + 1.01 * UNDERFLOW * (v + 1);
@@ -400,4 +397,43 @@ void sk_winograd_magnitude(const sk_reference_winograd *winograd, const sk_conv_
   for (size_t i = 0; i < sizeof areas / sizeof areas[0]; i++) {
     area_magnitudes(winograd, s, x, weights, areas[i], magnitude);
   }
+}
+
+/* ---- Convolutions by any algorithm ---- */
+
+bool sk_conv_mixes_inputs(sk_algorithm algorithm) {
+  return sk_winograd_outputs(algorithm) != 0 || algorithm == SK_ALGORITHM_STRASSEN;
+}
+
+size_t sk_conv_roundings(const sk_conv_shape *s, sk_algorithm algorithm) {
+  const size_t m = sk_winograd_outputs(algorithm);
+  if (m) return 2 * sk_winograd_transform_roundings(m, s->stride_height) + 2 + s->in_channels + 2;
+  if (algorithm == SK_ALGORITHM_STRASSEN) return 3 + 2 + 2 * s->in_channels + 2;
+  return s->in_channels / s->groups * s->kernel_height * s->kernel_width + 2;
+}
+
+bool sk_conv_magnitude(const sk_conv_shape *s, sk_algorithm algorithm, const double *x, const double *weights,
+                       double *magnitude) {
+  sk_reference_winograd winograd;
+  if (algorithm == SK_ALGORITHM_STRASSEN) return sk_strassen_magnitude(s, x, weights, magnitude);
+  if (!sk_winograd_exact(sk_winograd_outputs(algorithm), s->stride_height, &winograd)) return false;
+  sk_winograd_magnitude(&winograd, s, x, weights, magnitude);
+  return true;
+}
+
+double sk_conv_bias_magnitude(const sk_conv_shape *s, sk_algorithm algorithm, const float *bias, size_t k) {
+  if (!bias) return 0;
+  return algorithm == SK_ALGORITHM_STRASSEN ? sk_strassen_bias_magnitude(s, bias, k) : fabs((double)bias[k]);
+}
+
+/*
+ * Strassen: a multiply-add may lose UNDERFLOW, and there are less than 5/2 of them for each channel; a sum of weights
+ * likewise, which a sum of up to four inputs multiplies, in up to five products of half the channels. Sums of floats
+ * lose nothing there.
+ */
+double sk_conv_underflow(const sk_conv_shape *s, sk_algorithm algorithm, double largest_x, double largest_weight) {
+  sk_reference_winograd winograd;
+  if (algorithm == SK_ALGORITHM_STRASSEN) return UNDERFLOW * (double)s->in_channels * (2.6 + 10.1 * largest_x);
+  if (!sk_winograd_exact(sk_winograd_outputs(algorithm), s->stride_height, &winograd)) return 0;
+  return winograd_underflow(&winograd, s->in_channels, largest_x, largest_weight);
 }

@@ -63,11 +63,27 @@ void sk_winograd_magnitude(const sk_reference_winograd *winograd, const sk_conv_
 size_t sk_winograd_transform_roundings(size_t m, size_t stride);
 
 /*
- * Roundings that a term of a convolution can meet. Direct and gemm (m is 0), or a sum in any other order: one for each
- * product of its sum at most. F(m,3): both transforms, one for the filter's (in double, rounded once: counted twice),
- * and one for each channel. Then bias and residual.
+ * Roundings that a term of a convolution can meet. Direct and gemm, or a sum in any other order: one for each product
+ * of its sum at most. F(m,3): both transforms, one for the filter's (in double, rounded once: counted twice), and one
+ * for each channel. Strassen: three for a sum of inputs, two for that of weights, and one for each channel of up to
+ * four products of half of them, or the addition of one of these. Then bias and residual.
  */
-size_t sk_conv_roundings(const sk_conv_shape *shape, size_t m);
+size_t sk_conv_roundings(const sk_conv_shape *shape, sk_algorithm algorithm);
+
+/* Whether an algorithm forms sums of inputs: its bound is larger than a plain sum's, and what is not finite spreads. */
+bool sk_conv_mixes_inputs(sk_algorithm algorithm);
+
+/* Sum the absolute values of the terms of each output of such an algorithm, without bias. False if there are no exact
+ * matrices, or no memory. */
+bool sk_conv_magnitude(const sk_conv_shape *shape, sk_algorithm algorithm, const double *x, const double *weights,
+                       double *magnitude);
+
+/* What the bias of output channel k adds to that; NULL: none. */
+double sk_conv_bias_magnitude(const sk_conv_shape *shape, sk_algorithm algorithm, const float *bias, size_t k);
+
+/* What underflow adds to the bound of such an algorithm whose inputs and weights are no larger than these; 0 for
+ * others, whose bound has it. */
+double sk_conv_underflow(const sk_conv_shape *shape, sk_algorithm algorithm, double largest_x, double largest_weight);
 
 /* The largest sums of absolute values of a row of B^T, of G and of A^T: no element of a transform in one dimension is
  * larger than this times the largest that goes in. */
@@ -76,11 +92,8 @@ struct sk_winograd_norms {
 };
 struct sk_winograd_norms sk_winograd_norms(const sk_reference_winograd *winograd);
 
-/* What underflow adds to the bound of an element of the input transform, of the output transform, and of a convolution
- * of so many channels whose inputs and weights are no larger than these. */
+/* What underflow adds to the bound of an element of the input transform, and of the output transform. */
 double sk_winograd_input_underflow(const sk_reference_winograd *winograd);
 double sk_winograd_output_underflow(const sk_reference_winograd *winograd);
-double sk_winograd_underflow(const sk_reference_winograd *winograd, size_t channels, double largest_x,
-                             double largest_weight);
 
 #endif

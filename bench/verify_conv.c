@@ -216,7 +216,9 @@ static void run_first_block(struct sk_verify *v, struct sk_conv_direct_args *arg
   args->x += args->x_block;
   args->weights += SK_BLOCK * args->kernel_height * args->kernel_width * args->blocks * SK_BLOCK;
   args->channels -= SK_BLOCK;
-  args->resume = true;
+  args->resume = args->y;
+  args->resume_block = args->y_block;
+  args->resume_line = args->y_line;
 }
 
 static void run_direct(struct sk_verify *v, const struct direct_model *m, size_t rows, size_t pixels, struct epilogue e,

@@ -150,23 +150,23 @@ static double largest_of(const struct sk_npy *array) {
   return largest;
 }
 
-/* What a bound of F(m,3) is relative to; NULL if there are no exact matrices. */
-static double *winograd_magnitude(const struct sk_given *g, size_t m, double *underflow) {
+/* What the bound of an algorithm that mixes inputs is relative to; NULL if there are no exact matrices. */
+static double *mixed_magnitude(const struct sk_given *g, sk_algorithm algorithm, double *underflow) {
   const sk_conv_shape *s = &g->conv.shape;
-  sk_reference_winograd winograd;
-  if (!sk_winograd_exact(m, s->stride_height, &winograd)) return NULL;
   double *x = to_double(&g->x), *weights = to_double(&g->weights);
   double *magnitude = allocate(g->floats, sizeof *magnitude);
-  sk_winograd_magnitude(&winograd, s, x, weights, magnitude);
-  *underflow = sk_winograd_underflow(&winograd, s->in_channels, largest_of(&g->x), largest_of(&g->weights));
-  for (size_t i = 0; i < g->floats; i++) {
+  const bool known = sk_conv_magnitude(s, algorithm, x, weights, magnitude);
+  *underflow = sk_conv_underflow(s, algorithm, largest_of(&g->x), largest_of(&g->weights));
+  for (size_t i = 0; known && i < g->floats; i++) {
     const size_t channel = i / g->conv.out_width / g->conv.out_height % s->out_channels;
-    if (g->bias.data) magnitude[i] += fabs((double)g->bias.data[channel]);
+    magnitude[i] += sk_conv_bias_magnitude(s, algorithm, g->bias.data, channel);
     if (g->residual.data) magnitude[i] += fabs((double)g->residual.data[i]);
   }
   sk_free(x);
   sk_free(weights);
-  return magnitude;
+  if (known) return magnitude;
+  sk_free(magnitude);
+  return NULL;
 }
 
 /* ---- Comparing ------------------------------------------------------------------------------------------------ */
@@ -175,7 +175,7 @@ static double *winograd_magnitude(const struct sk_given *g, size_t m, double *un
 struct bound {
   const double *magnitude; /* what the bound is relative to, by element */
   size_t roundings;
-  double underflow; /* what underflow in Winograd adds */
+  double underflow; /* what underflow in an algorithm that mixes inputs adds */
   bool spreads;     /* NaN and infinity may reach other outputs, as they do within a tile of Winograd */
 };
 
@@ -217,7 +217,8 @@ static struct sk_closeness closeness_of(const struct sk_given *given, const floa
 static void judge_theirs(struct sk_given *g) {
   struct sk_given_result *r = &g->results[g->count++];
   const double tolerance = g->options->tolerance;
-  const struct bound bound = {.magnitude = g->magnitude, .roundings = sk_conv_roundings(&g->conv.shape, 0)};
+  const struct bound bound = {.magnitude = g->magnitude,
+                              .roundings = sk_conv_roundings(&g->conv.shape, SK_ALGORITHM_DIRECT)};
   r->closeness = closeness_of(g, g->y.data, &bound);
   r->passed = tolerance > 0 ? r->closeness.wrong_kind == 0 && r->closeness.l2_error <= tolerance
                             : r->closeness.bound_fraction <= 1;
@@ -276,11 +277,13 @@ static sk_status judge_ours(struct sk_given *g, sk_isa isa, sk_algorithm algorit
 /* Without --isa, and without SKIPLANE_ISA, all that this CPU has. */
 static sk_status judge_algorithm(struct sk_given *g, sk_algorithm algorithm) {
   const char *environment = getenv("SKIPLANE_ISA");
-  const size_t m = sk_winograd_outputs(algorithm);
-  struct bound bound = {.roundings = sk_conv_roundings(&g->conv.shape, m), .spreads = m > 0};
-  double *winograd = m ? winograd_magnitude(g, m, &bound.underflow) : NULL;
-  bound.magnitude = m ? winograd : g->magnitude;
-  if (!bound.magnitude) return sk_fail(SK_UNSUPPORTED, "no exact matrices for F(%zu,3)", m);
+  const bool mixes = sk_conv_mixes_inputs(algorithm);
+  struct bound bound = {.roundings = sk_conv_roundings(&g->conv.shape, algorithm), .spreads = mixes};
+  double *mixed = mixes ? mixed_magnitude(g, algorithm, &bound.underflow) : NULL;
+  bound.magnitude = mixes ? mixed : g->magnitude;
+  if (!bound.magnitude) {
+    return sk_fail(SK_UNSUPPORTED, "%s: no exact matrices, or no memory", sk_algorithm_name(algorithm));
+  }
   sk_isa chosen = SK_ISA_AUTO;
   const bool all = g->options->isa == SK_ISA_AUTO && (!environment || !*environment);
   sk_status status = all ? SK_OK : sk_isa_choose(g->options->isa, &chosen);
@@ -288,7 +291,7 @@ static sk_status judge_algorithm(struct sk_given *g, sk_algorithm algorithm) {
   for (unsigned i = SK_ISA_AUTO + 1; all && !status && i < SK_ISA_COUNT; i++) {
     if (sk_isa_available((sk_isa)i)) status = judge_ours(g, (sk_isa)i, algorithm, &bound);
   }
-  sk_free(winograd);
+  sk_free(mixed);
   return status;
 }
 

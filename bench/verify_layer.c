@@ -63,8 +63,8 @@ struct limits {
  * 2^-150 (a rounding among denormals) or 2^-126 (flushed) counts as one of 2^-120 or 2^-96 that is rounded. */
 static struct limits limits_of(size_t roundings, struct sk_layer_mode mode) {
   const double lost = mode.flush_denormals ? 0x1p-126 : 0x1p-150;
-  const bool winograd = sk_winograd_outputs(mode.algorithm) != 0;
-  return (struct limits){.roundings = roundings, .floor = lost * 0x1p30, .lost = winograd ? lost * 0x1p20 : lost};
+  const bool mixes = sk_conv_mixes_inputs(mode.algorithm);
+  return (struct limits){.roundings = roundings, .floor = lost * 0x1p30, .lost = mixes ? lost * 0x1p20 : lost};
 }
 
 static double bound_of(const struct limits *limits, double magnitude) {
@@ -152,8 +152,7 @@ static sk_status fold(const struct sk_graph *graph, const struct sk_step *step, 
 struct conv {
   const sk_conv_shape *shape;
   struct sk_layer_mode mode;
-  size_t m; /* of F(m,3); 0: no Winograd */
-  sk_reference_winograd winograd;
+  bool mixes;           /* as sk_conv_mixes_inputs tells */
   size_t terms;         /* of a direct sum */
   size_t in, out_plane; /* elements of the input, and of one channel of the output */
   struct folded folded;
@@ -163,11 +162,7 @@ struct conv {
 static sk_status open_conv(struct conv *c, const struct sk_graph *graph, const struct sk_step *step,
                            struct sk_layer_mode mode) {
   const struct sk_node *const node = &graph->nodes[step->node];
-  *c = (struct conv){.shape = &node->conv, .mode = mode, .m = sk_winograd_outputs(mode.algorithm)};
-  if (c->m && !sk_winograd_exact(c->m, node->conv.stride_height, &c->winograd)) {
-    return sk_fail(SK_UNSUPPORTED, "layer \"%s\": the reference lacks the matrices of %s", node->name,
-                   sk_algorithm_name(mode.algorithm));
-  }
+  *c = (struct conv){.shape = &node->conv, .mode = mode, .mixes = sk_conv_mixes_inputs(mode.algorithm)};
   c->in = sk_node_elements(&graph->nodes[step->input]);
   c->out_plane = node->height * node->width;
   sk_status status = fold(graph, step, &c->folded);
@@ -187,43 +182,70 @@ static void conv_exact(const struct conv *c, const float *x, double *exact) {
   sk_reference_conv(c->shape, c->x, c->folded.weights, c->folded.bias, exact, NULL);
 }
 
+/* What the bias adds to them. With Strassen's algorithm the bias of the second half of the outputs begins as that of
+ * the first, and is its difference from that. */
+static double bias_magnitude(const struct conv *c, size_t channel) {
+  const double *const bias = c->folded.bias_magnitude;
+  const size_t half = c->folded.outputs / 2;
+  const bool is_difference = c->mode.algorithm == SK_ALGORITHM_STRASSEN && channel >= half;
+  return is_difference ? bias[channel] + 2 * bias[channel - half] : bias[channel];
+}
+
 /* Write the magnitudes that the bound is relative to. */
-static void conv_magnitude(const struct conv *c, const float *x, double floor, double *magnitude) {
+static sk_status conv_magnitude(const struct conv *c, const float *x, double floor, double *magnitude) {
   const size_t weights = c->folded.outputs * c->folded.per_output;
   for (size_t i = 0; i < c->in; i++) c->x[i] = fmax(fabs((double)x[i]), floor);
   for (size_t i = 0; i < weights; i++) c->weights[i] = fmax(fabs(c->folded.weights[i]), floor);
-  if (c->m) {
-    sk_winograd_magnitude(&c->winograd, c->shape, c->x, c->weights, magnitude);
-  } else {
+  if (!c->mixes) {
     sk_reference_conv(c->shape, c->x, c->weights, NULL, magnitude, NULL);
+  } else if (!sk_conv_magnitude(c->shape, c->mode.algorithm, c->x, c->weights, magnitude)) {
+    return sk_fail(SK_UNSUPPORTED, "%s: the reference lacks its matrices, or there is no memory",
+                   sk_algorithm_name(c->mode.algorithm));
   }
-  for (size_t i = 0; i < c->folded.outputs * c->out_plane; i++) {
-    magnitude[i] += c->folded.bias_magnitude[i / c->out_plane];
-  }
+  for (size_t i = 0; i < c->folded.outputs * c->out_plane; i++) magnitude[i] += bias_magnitude(c, i / c->out_plane);
+  return SK_OK;
+}
+
+/*
+ * By how much more the squares of terms are rounded than those of a sum, and how often on average.
+ *
+ * Strassen: its products multiply sums of up to 4 inputs by sums of up to 4 weights. Of the squares of inputs times
+ * those of weights that a product has, x11 w11 and x12 w21 have one, s2 t2 nine, the others four: an output of the
+ * first quarter has 2 for the 2 of a sum, the others 18, on average seven times as many. Half of the up to 2 C links of
+ * a chain follow.
+ */
+static double rounded_squares(const struct conv *c) {
+  const double channels = (double)c->folded.per_output / (double)(c->shape->kernel_height * c->shape->kernel_width);
+  sk_reference_winograd winograd;
+  if (!c->mixes) return (double)c->terms / 2;
+  if (c->mode.algorithm == SK_ALGORITHM_STRASSEN) return 7 * (channels + 3);
+  const size_t m = sk_winograd_outputs(c->mode.algorithm);
+  if (!sk_winograd_exact(m, c->shape->stride_height, &winograd)) return 0; /* conv_magnitude has told */
+  const double transforms = 2 * (double)sk_winograd_transform_roundings(m, c->shape->stride_height);
+  return sk_winograd_noise(&winograd) * (channels / 2 + transforms);
 }
 
 /* n terms as a random walk: the sum after i of them has the variance of i, and each is rounded, so that a term's square
  * meets n / 2 roundings on average; and that of the folded weight. A bias, where the walk starts, meets all n. */
 static void conv_variance(const struct conv *c, const struct sk_layer_inputs *in, double *variance) {
   const size_t weights = c->folded.outputs * c->folded.per_output;
-  const double channels = (double)c->folded.per_output / (double)(c->shape->kernel_height * c->shape->kernel_width);
-  const double transforms = c->m ? 2 * (double)sk_winograd_transform_roundings(c->m, c->shape->stride_height) : 0;
-  const double walk = c->m ? sk_winograd_noise(&c->winograd) * (channels / 2 + transforms) : (double)c->terms / 2;
+  const double walk = rounded_squares(c);
   for (size_t i = 0; i < c->in; i++) {
     c->x[i] = in->x_variance[i] + (walk + 1) * ROUNDING_VARIANCE * (double)in->x[i] * (double)in->x[i];
   }
   for (size_t i = 0; i < weights; i++) c->weights[i] = c->folded.weights[i] * c->folded.weights[i];
   sk_reference_conv(c->shape, c->x, c->weights, NULL, variance, NULL);
-  const double bias_roundings = c->m ? 1 : (double)c->terms;
+  const double bias_roundings = sk_winograd_outputs(c->mode.algorithm) ? 1 : (double)c->terms;
   for (size_t i = 0; i < c->folded.outputs * c->out_plane; i++) {
     variance[i] += bias_roundings * ROUNDING_VARIANCE * pow(c->folded.bias[i / c->out_plane], 2);
   }
 }
 
 static sk_status run_conv(struct conv *c, const struct sk_layer_inputs *in, const struct sk_layer_oracle *oracle) {
-  const struct limits limits = limits_of(sk_conv_roundings(c->shape, c->m) + ORACLE_ROUNDINGS, c->mode);
+  const struct limits limits = limits_of(sk_conv_roundings(c->shape, c->mode.algorithm) + ORACLE_ROUNDINGS, c->mode);
   conv_exact(c, in->x, oracle->exact);
-  conv_magnitude(c, in->x, limits.floor, oracle->bound);
+  const sk_status status = conv_magnitude(c, in->x, limits.floor, oracle->bound);
+  if (status) return status;
   conv_variance(c, in, oracle->variance);
   for (size_t i = 0; i < oracle->count; i++) {
     const double residual = in->residual ? (double)in->residual[i] : 0;

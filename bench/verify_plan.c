@@ -9,6 +9,7 @@
 #include "bench/verify_bounds.h"
 #include "bench/verify_chains.h"
 #include "bench/verify_internal.h"
+#include "bench/verify_strassen.h"
 #include "dispatch/conv_internal.h"
 #include "dispatch/size.h"
 #include "reference/reference.h"
@@ -38,10 +39,10 @@ struct fixture {
   bool is_given; /* x and the others are somebody's: no image of them is repeated */
   float *x[SK_DATA_KINDS], *weights[SK_DATA_KINDS], *bias[SK_DATA_KINDS], *residual[SK_DATA_KINDS];
   double *exact[SK_DATA_KINDS], *magnitude[SK_DATA_KINDS]; /* of the convolution without its epilogue; NULL: not run */
-  double *winograd_magnitude[SK_DATA_KINDS][7];            /* by m, or NULL */
-  double winograd_underflow[SK_DATA_KINDS][7];             /* likewise: what it adds to the bound */
-  sk_algorithm bits_algorithm;                             /* whose bits these are */
-  float *bits[SK_DATA_KINDS][VARIANTS];                    /* as the contract has them, or NULL */
+  double *mixed[SK_DATA_KINDS][SK_ALGORITHM_COUNT];    /* the magnitude by an algorithm that mixes inputs, or NULL */
+  double underflow[SK_DATA_KINDS][SK_ALGORITHM_COUNT]; /* likewise: what it adds to the bound */
+  sk_algorithm bits_algorithm;                         /* whose bits these are */
+  float *bits[SK_DATA_KINDS][VARIANTS];                /* as the contract has them, or NULL */
 };
 
 struct plan_case {
@@ -85,15 +86,23 @@ static void repeat_first_image(float *images, size_t batch, size_t floats) {
   if (batch > 1) memcpy(images + floats - floats / batch, images, floats / batch * sizeof *images);
 }
 
-/* F(6,3) has no points for stride 2, nor does it apply. */
-static void fill_winograd_magnitudes(struct fixture *f, enum sk_data data, const double *x, const double *weights) {
-  for (size_t m = 2; m <= 6; m += 2) {
-    sk_reference_winograd winograd;
-    if (!sk_winograd_exact(m, f->shape.stride_height, &winograd)) continue;
-    f->winograd_magnitude[data][m] = allocate(f->out_floats, sizeof(double));
-    sk_winograd_magnitude(&winograd, &f->shape, x, weights, f->winograd_magnitude[data][m]);
-    f->winograd_underflow[data][m] = sk_winograd_underflow(&winograd, f->shape.in_channels, largest_of(x, f->in_floats),
-                                                           largest_of(weights, f->weight_floats));
+/* Whether an algorithm mixes inputs and applies. */
+static bool mixes(const sk_conv_shape *shape, sk_algorithm algorithm) {
+  sk_algorithm chosen;
+  return sk_conv_mixes_inputs(algorithm) && sk_conv_choose(shape, algorithm, &chosen) == SK_OK;
+}
+
+static void fill_mixed_magnitudes(struct fixture *f, enum sk_data data, const double *x, const double *weights) {
+  for (sk_algorithm a = 0; a < SK_ALGORITHM_COUNT; a++) {
+    if (!mixes(&f->shape, a)) continue;
+    double *magnitude = allocate(f->out_floats, sizeof(double));
+    if (sk_conv_magnitude(&f->shape, a, x, weights, magnitude)) {
+      f->mixed[data][a] = magnitude;
+      f->underflow[data][a] =
+          sk_conv_underflow(&f->shape, a, largest_of(x, f->in_floats), largest_of(weights, f->weight_floats));
+    } else {
+      sk_free(magnitude);
+    }
   }
 }
 
@@ -106,31 +115,26 @@ static void scale_doubles(double *values, size_t count, int exponent) {
 }
 
 /* Bring the largest sum to just below the largest float, by powers of two, which change nothing else: that of absolute
- * values, bias and residual included, and Winograd's where it applies, for no step on the way exceeds it. */
+ * values, bias and residual included, and of algorithms that mix inputs, for no step on the way exceeds it. */
 static void scale_to_overflow(struct fixture *f) {
   const enum sk_data data = SK_DATA_OVERFLOW;
   double largest = largest_of(f->magnitude[data], f->out_floats);
-  for (size_t m = 2; m <= 6; m += 2) {
-    const double *magnitude = f->winograd_magnitude[data][m];
+  for (size_t a = 0; a < SK_ALGORITHM_COUNT; a++) {
+    const double *magnitude = f->mixed[data][a];
     if (magnitude) largest = fmax(largest, largest_of(magnitude, f->out_floats));
   }
-  const int exponent = sk_overflow_exponent(largest + 2), of_x = sk_overflow_exponent_of_x(exponent);
+  const int exponent = sk_overflow_exponent(largest + 4), of_x = sk_overflow_exponent_of_x(exponent);
   scale_floats(f->x[data], f->in_floats, of_x);
   scale_floats(f->weights[data], f->weight_floats, exponent - of_x);
   scale_floats(f->bias[data], f->shape.out_channels, exponent);
   scale_floats(f->residual[data], f->out_floats, exponent);
   scale_doubles(f->exact[data], f->out_floats, exponent);
   scale_doubles(f->magnitude[data], f->out_floats, exponent);
-  for (size_t m = 2; m <= 6; m += 2) scale_doubles(f->winograd_magnitude[data][m], f->out_floats, exponent);
+  for (size_t a = 0; a < SK_ALGORITHM_COUNT; a++) scale_doubles(f->mixed[data][a], f->out_floats, exponent);
 }
 
 static void cancel_weights(const struct fixture *f, float *weights) {
   for (size_t k = 0; k < f->shape.out_channels; k++) sk_random_cancel(weights + k * f->terms, f->terms, 1);
-}
-
-static bool takes_winograd(const sk_conv_shape *shape) {
-  sk_algorithm chosen;
-  return sk_conv_choose(shape, SK_ALGORITHM_WINOGRAD2, &chosen) == SK_OK;
 }
 
 /* Each kind of data has a stream of its own: a single case sees the numbers that it had among the others. */
@@ -148,12 +152,12 @@ static void draw_arrays(struct fixture *f, uint64_t seed, enum sk_data data) {
   repeat_first_image(f->residual[data], batch, f->out_floats);
 }
 
-static void compute_exact(struct fixture *f, enum sk_data data, bool winograd) {
+static void compute_exact(struct fixture *f, enum sk_data data) {
   double *x = to_double(f->x[data], f->in_floats), *weights = to_double(f->weights[data], f->weight_floats);
   f->exact[data] = allocate(f->out_floats, sizeof(double));
   f->magnitude[data] = allocate(f->out_floats, sizeof(double));
   sk_reference_conv(&f->shape, x, weights, NULL, f->exact[data], f->magnitude[data]);
-  if (winograd && takes_winograd(&f->shape)) fill_winograd_magnitudes(f, data, x, weights);
+  fill_mixed_magnitudes(f, data, x, weights);
   if (data == SK_DATA_OVERFLOW) scale_to_overflow(f);
   sk_free(x);
   sk_free(weights);
@@ -184,7 +188,7 @@ static void prepare_fixture(const struct sk_verify *v, struct fixture *f) {
   for (enum sk_data data = SK_DATA_INTEGERS; data < SK_DATA_KINDS; data++) {
     if (!takes_data(v, f, data)) continue;
     draw_arrays(f, v->options->seed, data);
-    compute_exact(f, data, data >= SK_DATA_REALS);
+    compute_exact(f, data);
   }
 }
 
@@ -204,7 +208,7 @@ static void free_fixture(struct fixture *f) {
     sk_free(f->residual[data]);
     sk_free(f->exact[data]);
     sk_free(f->magnitude[data]);
-    for (size_t m = 0; m < 7; m++) sk_free(f->winograd_magnitude[data][m]);
+    for (size_t a = 0; a < SK_ALGORITHM_COUNT; a++) sk_free(f->mixed[data][a]);
   }
 }
 
@@ -258,10 +262,13 @@ static struct sk_conv_case describe(const struct run *r, uint64_t seed, enum sk_
 
 static const float *run_bias(const struct run *r) { return r->variant & WITH_BIAS ? r->fixture->bias[r->data] : NULL; }
 
-/* The bits of direct convolution, from its chains. */
+/* The bits of direct convolution, from its chains, or Strassen's. */
 static bool chain_bits(const struct run *r, float *y) {
   const struct fixture *f = r->fixture;
-  if (!sk_conv_chains(&f->shape, f->x[r->data], f->weights[r->data], run_bias(r), y)) return false;
+  const bool ready = r->options.algorithm == SK_ALGORITHM_STRASSEN
+                         ? sk_strassen_bits(&f->shape, f->x[r->data], f->weights[r->data], run_bias(r), y)
+                         : sk_conv_chains(&f->shape, f->x[r->data], f->weights[r->data], run_bias(r), y);
+  if (!ready) return false;
   for (size_t at = 0; at < f->out_floats; at++) {
     if (r->options.residual) y[at] += f->residual[r->data][at];
     if (r->options.relu && y[at] < 0) y[at] = 0;
@@ -293,26 +300,28 @@ static const float *contract_bits(struct sk_verify *v, const struct run *r) {
   float **bits = &f->bits[r->data][r->variant];
   if (*bits != NULL) return *bits;
   *bits = allocate(f->out_floats, sizeof **bits);
-  const bool direct = r->options.algorithm == SK_ALGORITHM_DIRECT;
-  if (direct ? chain_bits(r, *bits) : generic_bits(v, r, *bits)) return *bits;
-  sk_verify_fail(v, "no bits to compare with: %s", direct ? "out of memory" : sk_error_message());
+  const bool winograd = sk_winograd_outputs(r->options.algorithm) != 0;
+  if (winograd ? generic_bits(v, r, *bits) : chain_bits(r, *bits)) return *bits;
+  sk_verify_fail(v, "no bits to compare with: %s", winograd ? sk_error_message() : "out of memory");
   return NULL;
 }
 
 /* What element `at` must be. */
 static struct sk_expected expect(const struct run *r, const float *bits, size_t at) {
   const struct fixture *f = r->fixture;
-  const size_t m = sk_winograd_outputs(r->options.algorithm), roundings = sk_conv_roundings(&f->shape, m);
+  const sk_algorithm algorithm = r->options.algorithm;
   const size_t channel = at / (f->out_height * f->out_width) % f->shape.out_channels;
   const double bias = r->variant & WITH_BIAS ? (double)f->bias[r->data][channel] : 0;
   const double residual = r->variant & WITH_RESIDUAL ? (double)f->residual[r->data][at] : 0;
-  const double *magnitudes = m ? f->winograd_magnitude[r->data][m] : f->magnitude[r->data];
-  const double magnitude = magnitudes[at] + fabs(bias) + fabs(residual);
+  const double *magnitudes = sk_conv_mixes_inputs(algorithm) ? f->mixed[r->data][algorithm] : f->magnitude[r->data];
+  const double magnitude =
+      magnitudes[at] + sk_conv_bias_magnitude(&f->shape, algorithm, run_bias(r), channel) + fabs(residual);
   struct sk_expected e = {.exactly = bits != NULL,
                           .bits = bits ? bits[at] : 0,
                           .exact = f->exact[r->data][at] + bias + residual,
-                          .bound = sk_rounding_bound(roundings, magnitude) + f->winograd_underflow[r->data][m]};
-  if (r->data == SK_DATA_INTEGERS && !m) e.bound = 0;
+                          .bound = sk_rounding_bound(sk_conv_roundings(&f->shape, algorithm), magnitude) +
+                                   f->underflow[r->data][algorithm]};
+  if (r->data == SK_DATA_INTEGERS && !sk_winograd_outputs(algorithm)) e.bound = 0;
   if ((r->variant & WITH_RELU) && e.exact < 0) e.exact = 0;
   return e;
 }
@@ -543,8 +552,8 @@ static void plan_case(struct sk_verify *v, const void *parameters) {
   const struct plan_case *c = parameters;
   const size_t m = sk_winograd_outputs(c->algorithm);
   prepare_fixture(v, c->fixture);
-  if (m && !c->fixture->winograd_magnitude[SK_DATA_REALS][m]) {
-    sk_verify_fail(v, "no exact matrices for F(%zu,3)", m);
+  if (sk_conv_mixes_inputs(c->algorithm) && !c->fixture->mixed[SK_DATA_REALS][c->algorithm]) {
+    sk_verify_fail(v, "no magnitudes for %s: no exact matrices, or no memory", sk_algorithm_name(c->algorithm));
     return;
   }
   for (enum sk_data data = m ? SK_DATA_REALS : SK_DATA_INTEGERS; data < SK_DATA_KINDS; data++) {
@@ -559,8 +568,8 @@ static void plan_case(struct sk_verify *v, const void *parameters) {
   }
 }
 
-static const sk_algorithm algorithms[] = {SK_ALGORITHM_DIRECT, SK_ALGORITHM_WINOGRAD2, SK_ALGORITHM_WINOGRAD4,
-                                          SK_ALGORITHM_WINOGRAD6, SK_ALGORITHM_GEMM};
+static const sk_algorithm algorithms[] = {SK_ALGORITHM_DIRECT,    SK_ALGORITHM_WINOGRAD2, SK_ALGORITHM_WINOGRAD4,
+                                          SK_ALGORITHM_WINOGRAD6, SK_ALGORITHM_STRASSEN,  SK_ALGORITHM_GEMM};
 enum { ALGORITHMS = sizeof algorithms / sizeof algorithms[0] };
 
 static const char *plan_group(sk_algorithm algorithm) {
@@ -569,7 +578,8 @@ static const char *plan_group(sk_algorithm algorithm) {
                                                          "conv plan, winograd2",
                                                          "conv plan, winograd4",
                                                          "conv plan, winograd6",
-                                                         "conv plan, gemm"};
+                                                         "conv plan, gemm",
+                                                         "conv plan, strassen"};
   return groups[algorithm];
 }
 
@@ -625,6 +635,17 @@ static const sk_conv_shape awkward_shapes[] = {
     {1, 20, 11, 9, 20, 5, 5, 1, 1, 2, 2, 4, 3, 2, 4, 20},   {1, 7, 9, 9, 21, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 7},
     {3, 40, 5, 6, 24, 3, 3, 1, 2, 1, 1, 0, 1, 1, 1, 8},     {1, 18, 8, 9, 6, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 6},
     {1, 128, 12, 12, 128, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {1, 16, 30, 62, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+};
+
+/*
+ * Convolutions that Strassen's algorithm does: halves of one block to several, an odd number of them; one pixel, one
+ * without a partner, halves of whole rows or not; strides; several strips of a batch.
+ */
+static const sk_conv_shape halved_shapes[] = {
+    {1, 32, 1, 1, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},    {2, 96, 7, 7, 96, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+    {1, 32, 1, 9, 64, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},    {3, 64, 12, 9, 32, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0, 1},
+    {2, 64, 11, 9, 160, 1, 1, 2, 1, 1, 1, 0, 0, 0, 0, 1},  {2, 32, 8, 15, 224, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+    {1, 256, 34, 17, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1}, {2, 128, 13, 31, 64, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
 };
 
 /*
@@ -726,6 +747,7 @@ void sk_verify_conv_plans(struct sk_verify *v) {
   run_networks(v, &shapes);
   sk_shapes_free(&shapes);
   run_shapes(v, awkward_shapes, sizeof awkward_shapes / sizeof awkward_shapes[0]);
+  run_shapes(v, halved_shapes, sizeof halved_shapes / sizeof halved_shapes[0]);
   run_shapes(v, strided_shapes, sizeof strided_shapes / sizeof strided_shapes[0]);
   run_tiled_shapes(v);
 }
@@ -752,7 +774,7 @@ static void prepare_single(struct fixture *f, const struct sk_conv_case *c) {
   } else {
     draw_arrays(f, c->seed, data);
   }
-  compute_exact(f, data, true);
+  compute_exact(f, data);
 }
 
 static void run_single(struct sk_verify *v, const void *parameters) {

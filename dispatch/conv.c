@@ -9,8 +9,8 @@
 #include "dispatch/options.h"
 #include "dispatch/status.h"
 
-static const char *const algorithm_names[SK_ALGORITHM_COUNT] = {"auto",      "direct",    "winograd2",
-                                                                "winograd4", "winograd6", "gemm"};
+static const char *const algorithm_names[SK_ALGORITHM_COUNT] = {"auto",      "direct", "winograd2", "winograd4",
+                                                                "winograd6", "gemm",   "strassen"};
 
 /* In order of search: the first method of an algorithm whose predicate holds. */
 static const struct sk_conv_method *const methods[] = {
@@ -21,6 +21,7 @@ static const struct sk_conv_method *const methods[] = {
     &sk_conv_method_winograd6,
     &sk_conv_method_winograd2_stride2,
     &sk_conv_method_winograd4_stride2,
+    &sk_conv_method_strassen,
 #if SK_HAVE_OPENBLAS
     &sk_conv_method_gemm,
 #endif
@@ -39,7 +40,8 @@ sk_status sk_algorithm_parse(const char *name, sk_algorithm *algorithm) {
     }
   }
   return sk_fail(SK_INVALID_ARGUMENT,
-                 "algorithm \"%.40s\" is unknown, expected auto, direct, winograd2, winograd4, winograd6 or gemm",
+                 "algorithm \"%.40s\" is unknown, expected auto, direct, winograd2, winograd4, winograd6, gemm or "
+                 "strassen",
                  name ? name : "");
 }
 
@@ -148,8 +150,16 @@ static sk_algorithm automatic_stride_2(const sk_conv_shape *s, size_t out_height
   return tile_count(s, out_height, out_width, 2) >= enough_of_2x2 ? SK_ALGORITHM_WINOGRAD2 : SK_ALGORITHM_DIRECT;
 }
 
+/* Strassen's sums are small beside products of many channels, and its weights, 1.75 times as many, beside many pixels.
+ */
+static bool prefers_strassen(const sk_conv_shape *s, size_t out_height, size_t out_width) {
+  const size_t channels = sk_size_min(s->in_channels, s->out_channels), enough_channels = 128, enough_pixels = 48;
+  return sk_conv_method_strassen.applies(s) && channels >= enough_channels && out_height * out_width >= enough_pixels;
+}
+
 static sk_algorithm automatic(const sk_conv_shape *s, size_t out_height, size_t out_width) {
   if (sk_size_min(out_height, out_width) < 4) return SK_ALGORITHM_DIRECT;
+  if (prefers_strassen(s, out_height, out_width)) return SK_ALGORITHM_STRASSEN;
   if (sk_conv_method_winograd4.applies(s)) return automatic_stride_1(s, out_height, out_width);
   if (sk_conv_method_winograd4_stride2.applies(s)) return automatic_stride_2(s, out_height, out_width);
   return SK_ALGORITHM_DIRECT;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "dispatch/conv_internal.h"
+#include "dispatch/long_row.h"
 #include "dispatch/status.h"
 
 static bool applies(const sk_conv_shape *s) {
@@ -75,7 +76,11 @@ void sk_conv_direct_in_parts(const sk_conv *plan, const struct sk_conv_direct_ar
   for (size_t first = 0; first < args->channels; first += most) {
     part.channels = sk_size_min(most, args->channels - first);
     const bool last = first + part.channels == args->channels;
-    part.resume = first > 0;
+    if (first > 0) {
+      part.resume = args->y;
+      part.resume_block = args->y_block;
+      part.resume_line = args->y_line;
+    }
     part.residual = last ? args->residual : NULL;
     part.relu = last && args->relu;
     part.clip = last && args->clip;
@@ -252,13 +257,6 @@ static void enter_strip(struct sk_conv_direct_args *args, const struct division 
   args->pixels = d->flat ? strip.end - strip.first : width;
 }
 
-/* Which panels of a strip are the thread's, when those before have `before` units of work and each has `each`. */
-static struct sk_share share_panels(struct sk_share share, size_t before, size_t each, size_t panels) {
-  const size_t first = share.first > before ? sk_size_divide_up(share.first - before, each) : 0;
-  const size_t end = share.end > before ? sk_size_divide_up(share.end - before, each) : 0;
-  return (struct sk_share){sk_size_min(first, panels), sk_size_min(end, panels)};
-}
-
 /* One run: its tensors, how it is divided, and what the calling thread gathers and cuts. */
 struct direct_run {
   const sk_conv *plan;
@@ -268,41 +266,14 @@ struct direct_run {
   float *uncut;    /* [block of a panel][pixel of the strip][16] */
 };
 
-/* Floats from a plane's first pixel to pixel `p` of the long row, where only every so many rows and columns count. */
-static size_t pixel_at(const struct sk_tensor *t, size_t p, size_t width, size_t stride_height, size_t stride_width) {
-  return p / width * stride_height * sk_tensor_row(t) + p % width * stride_width * SK_BLOCK;
-}
-
-/* Pixels from `p` on that lie in one row of outputs. */
-static size_t row_pixels(const struct direct_run *run, struct strip strip, size_t p) {
-  return sk_size_min(run->y->width - p % run->y->width, strip.end - p);
-}
-
-/* Copy pixels that lie `step` floats apart side by side. */
-static void copy_pixels(float *to, const float *from, size_t pixels, size_t step) {
-  for (size_t i = 0; i < pixels; i++) memcpy(to + i * SK_BLOCK, from + i * step, SK_BLOCK * sizeof *to);
-}
-
 /* Gather the strip's inputs of one group. */
 static void gather(const struct direct_run *run, size_t image, size_t group, struct strip strip) {
   const sk_conv_shape *s = &run->plan->shape;
-  const size_t planes = sk_blocks(sk_conv_group_inputs(s)), width = run->y->width;
-  float *to = run->gathered;
+  const size_t planes = sk_blocks(sk_conv_group_inputs(s)), pixels = strip.end - strip.first;
+  const struct sk_long_row row = sk_long_row_of_inputs(s, run->x, run->y->width);
   for (size_t plane = 0; plane < planes; plane++) {
     const float *const from = sk_conv_first_tap(s, run->x, image, group * planes + plane);
-    for (size_t p = strip.first, pixels; p < strip.end; p += pixels, to += pixels * SK_BLOCK) {
-      pixels = row_pixels(run, strip, p);
-      const float *const row = from + pixel_at(run->x, p, width, s->stride_height, s->stride_width);
-      copy_pixels(to, row, pixels, s->stride_width * SK_BLOCK);
-    }
-  }
-}
-
-/* Cut the strip's outputs of one block into rows. */
-static void cut(const struct direct_run *run, const float *from, float *plane, struct strip strip) {
-  for (size_t p = strip.first, pixels; p < strip.end; p += pixels, from += pixels * SK_BLOCK) {
-    pixels = row_pixels(run, strip, p);
-    memcpy(plane + pixel_at(run->y, p, run->y->width, 1, 1), from, pixels * SK_BLOCK * sizeof *from);
+    sk_long_row_gather(&row, from, strip.first, pixels, run->gathered + plane * pixels * SK_BLOCK);
   }
 }
 
@@ -324,7 +295,10 @@ static void run_panel(const struct direct_run *run, struct sk_conv_direct_args a
   args.x_ahead = ahead(run->plan, &args, first && !d->gathers);
   sk_conv_direct_in_parts(run->plan, &args);
   if (!d->cuts) return;
-  for (size_t b = 0; b < blocks; b++) cut(run, run->uncut + b * strip_plane, y + b * y_block, strip);
+  const struct sk_long_row row = sk_long_row_of_outputs(run->y);
+  for (size_t b = 0; b < blocks; b++) {
+    sk_long_row_cut(&row, run->uncut + b * strip_plane, y + b * y_block, strip.first, strip.end - strip.first);
+  }
 }
 
 /* Compute the thread's panels of the strip numbered `index` of all. */
@@ -333,7 +307,7 @@ static void run_strip(const struct direct_run *run, struct sk_share share, size_
   const size_t groups = run->plan->shape.groups, image = index / d->strips / groups, group = index / d->strips % groups;
   const struct strip strip = place_strip(d, index % d->strips);
   const size_t before = (index / d->strips * d->length + strip.first) * d->panels;
-  const struct sk_share panels = share_panels(share, before, strip.end - strip.first, d->panels);
+  const struct sk_share panels = sk_share_panels(share, before, strip.end - strip.first, d->panels);
   if (d->gathers && panels.first < panels.end) gather(run, image, group, strip);
   for (size_t p = panels.first; p < panels.end; p++) {
     run_panel(run, panel_args(run->plan, run->x, run->residual, run->y, image, group, p), strip, p == panels.first);

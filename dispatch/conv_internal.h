@@ -32,6 +32,7 @@ extern const struct sk_conv_method sk_conv_method_winograd4;
 extern const struct sk_conv_method sk_conv_method_winograd6;
 extern const struct sk_conv_method sk_conv_method_winograd2_stride2;
 extern const struct sk_conv_method sk_conv_method_winograd4_stride2;
+extern const struct sk_conv_method sk_conv_method_strassen;
 extern const struct sk_conv_method sk_conv_method_gemm;
 
 struct sk_conv {
@@ -82,6 +83,13 @@ static inline struct sk_share sk_thread_share(size_t total) {
   const size_t threads = 1;
 #endif
   return (struct sk_share){total * sk_thread() / threads, total * (sk_thread() + 1) / threads};
+}
+
+/* Which panels of a strip are the thread's, when those before have `before` units of work and each has `each`. */
+static inline struct sk_share sk_share_panels(struct sk_share share, size_t before, size_t each, size_t panels) {
+  const size_t first = share.first > before ? sk_size_divide_up(share.first - before, each) : 0;
+  const size_t end = share.end > before ? sk_size_divide_up(share.end - before, each) : 0;
+  return (struct sk_share){sk_size_min(first, panels), sk_size_min(end, panels)};
 }
 
 static inline size_t sk_blocks(size_t channels) { return sk_size_divide_up(channels, SK_BLOCK); }

@@ -13,7 +13,7 @@ enum { MAX_VECTORS = SK_TILE_BLOCKS * SK_VECTORS, CACHE_LINE = 64, AHEAD_LINES =
 
 /* Where one tile begins. */
 struct corner {
-  const float *x, *residual;
+  const float *x, *resume, *residual;
   float *y;
   uintptr_t ahead; /* weights to ask for meanwhile */
 };
@@ -72,10 +72,10 @@ SK_INLINE size_t output_at(struct output_strides strides, size_t i, const size_t
 /* Begin the chains with the bias, or go on with those in memory. */
 SK_INLINE void load_sums(const struct sk_conv_direct_args *args, struct corner at, vf *sum, const size_t rows,
                          const size_t width, const size_t blocks) {
-  const struct output_strides strides = {args->y_block, args->y_line};
-  if (args->resume) {
+  const struct output_strides strides = {args->resume_block, args->resume_line};
+  if (at.resume) {
     SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
-      const float *const pixel = at.y + output_at(strides, i, width, blocks);
+      const float *const pixel = at.resume + output_at(strides, i, width, blocks);
       SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) sum[i * SK_VECTORS + v] = vload(pixel + v * SK_LANES);
     }
     return;
@@ -129,10 +129,10 @@ SK_INLINE void prefetch_residual(const struct sk_conv_direct_args *args, struct 
 }
 
 /* Ask for the lines of a tile's outputs, before they are written: those of a batch lie beyond L2. Chains that go on
- * have just read them. */
+ * where they are have just read them. */
 SK_INLINE void prefetch_outputs(const struct sk_conv_direct_args *args, struct corner at, const size_t rows,
                                 const size_t width, const size_t blocks) {
-  if (args->resume) return;
+  if (at.resume == at.y) return;
   const struct output_strides strides = {args->y_block, args->y_line};
   SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
     prefetch_for_writing(at.y, output_at(strides, i, width, blocks));
@@ -318,6 +318,7 @@ SK_INLINE void tiles(const struct sk_conv_direct_args *args, const struct chain 
   for (; count > 0; count--) {
     tile(args, chain, ahead, at, rows, width, blocks, x_pixel, input);
     at.x += width * args->x_pixel;
+    if (at.resume) at.resume += width * SK_BLOCK;
     if (at.residual) at.residual += width * SK_BLOCK;
     at.y += width * SK_BLOCK;
     at.ahead += ahead.tile;
@@ -426,6 +427,7 @@ static tiles_fn *choose_tiles(const struct sk_conv_direct_args *args, bool *tile
 static void advance(const struct sk_conv_direct_args *args, struct ahead ahead, struct corner *at, size_t pixels,
                     size_t tiles) {
   at->x += pixels * args->x_pixel;
+  if (at->resume) at->resume += pixels * SK_BLOCK;
   if (at->residual) at->residual += pixels * SK_BLOCK;
   at->y += pixels * SK_BLOCK;
   at->ahead += tiles * ahead.tile;
@@ -485,6 +487,7 @@ static struct chain order_taps(const struct sk_conv_direct_args *args) {
 /* The corner of the tiles of a row. */
 static struct corner row_corner(const struct sk_conv_direct_args *args, size_t row, uintptr_t ahead) {
   return (struct corner){.x = args->x + row * args->x_line,
+                         .resume = args->resume ? args->resume + row * args->resume_line : NULL,
                          .residual = args->residual ? args->residual + row * args->residual_line : NULL,
                          .y = args->y + row * args->y_line,
                          .ahead = ahead};

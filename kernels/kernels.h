@@ -38,7 +38,8 @@ struct sk_clip_bounds {
  * x_ahead   from an element to the one that is asked for when it is read, which need not exist
  * weights   [cb][kernel_height][kernel_width][channels of the block][blocks][16], packed
  * bias      [blocks][16], or NULL for zeros
- * resume    the chain goes on from y[b][i][p][l], where a call for the channels before has left it, not from the bias
+ * resume    resume + b*resume_block + i*resume_line + p*16 + l, from which the chain goes on in place of the bias: sums
+ *           that a call for other channels has left; or NULL
  * residual  residual + b*residual_block + i*residual_line + p*16 + l, or NULL
  * y         y + b*y_block + i*y_line + p*16 + l
  * Requires: 1 <= blocks <= the table's tile_blocks; rows, pixels, channels >= 1.
@@ -49,13 +50,15 @@ struct sk_conv_direct_args {
   size_t x_block, x_line, x_row, x_column, x_pixel, x_channel, x_ahead;
   const float *weights;
   const float *bias;
+  const float *resume;
+  size_t resume_block, resume_line;
   const float *residual;
   size_t residual_block, residual_line;
   float *y;
   size_t y_block, y_line;
   size_t rows, pixels, blocks, channels;
   size_t kernel_height, kernel_width;
-  bool resume, relu, clip;
+  bool relu, clip;
   struct sk_clip_bounds bounds;
 };
 typedef void sk_conv_direct_fn(const struct sk_conv_direct_args *args);
@@ -129,6 +132,44 @@ struct sk_winograd_output_args {
   struct sk_clip_bounds bounds;
 };
 typedef void sk_winograd_output_fn(const struct sk_winograd_output_args *args);
+
+/*
+ * Form Strassen's sums of inputs, of one channel block in each half of the channels, over pixels of the first half of
+ * an image and their partners in the second; where there is no partner it counts as zero. x<pixel half><channel half>:
+ *
+ *   s1 = x21 + x22,  s2 = s1 - x11,  s3 = x11 - x21,  s4 = x12 - s2
+ *
+ * x     x + p*16 is x11; x_half from a pixel to its partner, x_channels from a channel to that of the second half
+ * sums  sums + (i - 1)*sum + p*16 is s<i>
+ * Requires: partners <= pixels; the first ones have them.
+ * Source: Strassen (1969) in the form of Winograd (1971), Knuth, The Art of Computer Programming, volume 2, 4.6.4.
+ */
+struct sk_strassen_input_args {
+  const float *x;
+  size_t x_half, x_channels;
+  float *sums;
+  size_t sum;
+  size_t pixels, partners;
+};
+typedef void sk_strassen_input_fn(const struct sk_strassen_input_args *args);
+
+/*
+ * Add up products of Strassen's algorithm for one block of output channels: the quarter of the outputs that no chain
+ * ends in, y = act(a + b + residual), and c = c + b.
+ *
+ * a, b, c, residual, y  from pixel to pixel 16 floats; residual may be NULL
+ * Requires: partners <= pixels; y and residual have the first `partners` pixels, the others all.
+ */
+struct sk_strassen_output_args {
+  const float *a, *b;
+  float *c;
+  const float *residual;
+  float *y;
+  size_t pixels, partners;
+  bool relu, clip;
+  struct sk_clip_bounds bounds;
+};
+typedef void sk_strassen_output_fn(const struct sk_strassen_output_args *args);
 
 /*
  * Pool one plane (one image, one channel block). Windows are clipped to the plane, so padding is never read.

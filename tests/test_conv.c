@@ -104,6 +104,23 @@ Test(conv, winograd_of_stride_2_has_tiles_of_2_and_4) {
   expect_refused(&shape, &options, SK_UNSUPPORTED, "winograd6 does not apply");
 }
 
+Test(conv, strassen_takes_1x1_without_padding_that_has_halves) {
+  const sk_conv_options options = {.algorithm = SK_ALGORITHM_STRASSEN};
+  const sk_conv_shape halved = {1, 64, 5, 5, 32, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0, 1};
+  static const float many_weights[64 * 96];
+  sk_conv *plan = NULL;
+  cr_assert_eq(sk_conv_create(&plan, &halved, many_weights, NULL, &options), SK_OK, "%s", sk_error_message());
+  cr_expect_eq(sk_conv_algorithm(plan), SK_ALGORITHM_STRASSEN);
+  sk_conv_destroy(plan);
+  sk_conv_shape others[5] = {halved, halved, halved, halved, halved};
+  others[0].in_channels = 48;
+  others[1].out_channels = 80;
+  others[2].pad_left = 1;
+  others[3].groups = 2;
+  others[4].kernel_width = 3;
+  for (size_t i = 0; i < 5; i++) expect_refused(&others[i], &options, SK_UNSUPPORTED, "strassen does not apply");
+}
+
 Test(conv, isa_that_is_missing_is_refused) {
   const sk_conv_shape shape = small_shape();
   for (int isa = SK_ISA_GENERIC; isa < SK_ISA_COUNT; isa++) {

@@ -75,20 +75,26 @@ Test(limits, a_batch_far_too_large_is_refused_at_once) {
 
 static const float one_weight[1] = {1};
 
+static void expect_to_take_what_it_tells(const sk_conv_shape *shape, sk_algorithm algorithm) {
+  static float weights[33 * 17 * 9];
+  sk_conv_options options = {.algorithm = algorithm, .threads = 2};
+  sk_conv *plan = NULL;
+  cr_assert_eq(sk_conv_create(&plan, shape, weights, NULL, &options), SK_OK);
+  options.max_bytes = sk_conv_weight_bytes(plan) + sk_conv_workspace_bytes(plan);
+  sk_conv_destroy(plan);
+  cr_expect_eq(sk_conv_create(&plan, shape, weights, NULL, &options), SK_OK, "%s", sk_error_message());
+  sk_conv_destroy(plan);
+  options.max_bytes--;
+  expect_refused(sk_conv_create(&plan, shape, weights, NULL, &options), SK_OUT_OF_MEMORY, "expected at most");
+}
+
 Test(limits, a_convolution_takes_what_it_tells) {
   const sk_conv_shape shape = {2, 17, 9, 8, 33, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-  static float weights[33 * 17 * 9];
+  const sk_conv_shape halved = {2, 64, 9, 8, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1};
   for (unsigned a = SK_ALGORITHM_DIRECT; a <= SK_ALGORITHM_WINOGRAD6; a++) {
-    sk_conv_options options = {.algorithm = (sk_algorithm)a, .threads = 2};
-    sk_conv *plan = NULL;
-    cr_assert_eq(sk_conv_create(&plan, &shape, weights, NULL, &options), SK_OK);
-    options.max_bytes = sk_conv_weight_bytes(plan) + sk_conv_workspace_bytes(plan);
-    sk_conv_destroy(plan);
-    cr_expect_eq(sk_conv_create(&plan, &shape, weights, NULL, &options), SK_OK, "%s", sk_error_message());
-    sk_conv_destroy(plan);
-    options.max_bytes--;
-    expect_refused(sk_conv_create(&plan, &shape, weights, NULL, &options), SK_OUT_OF_MEMORY, "expected at most");
+    expect_to_take_what_it_tells(&shape, (sk_algorithm)a);
   }
+  expect_to_take_what_it_tells(&halved, SK_ALGORITHM_STRASSEN);
 }
 
 /* The plan is refused by its sizes alone: weights that it would read are not there. */
@@ -109,6 +115,10 @@ Test(limits, sizes_that_overflow_are_refused_by_every_method) {
   /* Weights of one input channel fit; the products of a block of tiles do not. */
   expect_overflow((sk_conv_shape){1, 1, 1, 1, (size_t)1 << 54, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
                   SK_ALGORITHM_WINOGRAD6);
+  /* Strassen's are 7/4 of the weights, and a strip is one row at least. */
+  expect_overflow((sk_conv_shape){1, many, 1, 1, 128, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1}, SK_ALGORITHM_STRASSEN);
+  expect_overflow((sk_conv_shape){1, 32, 2, (size_t)1 << 53, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+                  SK_ALGORITHM_STRASSEN);
 }
 
 /* Input and output are sizes; the weights between them are none. */

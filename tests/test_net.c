@@ -417,10 +417,10 @@ Test(net, bottlenecks_and_groups_are_the_reference) {
 
 Test(net, every_algorithm_is_the_reference) {
   for (int a = SK_ALGORITHM_AUTO; a < SK_ALGORITHM_COUNT; a++) {
-    sk_weights *const weights = draw("resnet20-cifar", 5);
+    sk_weights *const weights = draw("resnet20-cifar-b", 5);
     sk_net *net = NULL;
     const sk_net_options options = {.algorithm = (sk_algorithm)a, .batch = 2};
-    const sk_status status = sk_net_create(&net, "resnet20-cifar", weights, &options);
+    const sk_status status = sk_net_create(&net, "resnet20-cifar-b", weights, &options);
     sk_net_destroy(net);
     sk_weights_close(weights);
     if (a == SK_ALGORITHM_GEMM && status == SK_UNSUPPORTED) {
@@ -428,7 +428,7 @@ Test(net, every_algorithm_is_the_reference) {
       continue;
     }
     cr_expect_eq(status, SK_OK, "%s", sk_error_message());
-    compare_network("resnet20-cifar", &options);
+    compare_network("resnet20-cifar-b", &options);
   }
 }
 
@@ -503,6 +503,7 @@ Test(net, bits_do_not_depend_on_isa_batch_or_threads) {
   expect_same_bits("resnet20-cifar", SK_ALGORITHM_WINOGRAD6, 32);
   expect_same_bits("resnet18", SK_ALGORITHM_AUTO, 48);
   expect_same_bits("resnet18", SK_ALGORITHM_WINOGRAD4, 48); /* stride 2, too */
+  expect_same_bits("resnet20-cifar-b", SK_ALGORITHM_STRASSEN, 32);
 }
 
 Test(net, runs_do_not_depend_on_what_the_workspace_held) {

@@ -88,5 +88,6 @@ Test(no_allocation, networks) {
   expect_no_allocation("resnet18", SK_ALGORITHM_DIRECT);
   expect_no_allocation("resnet18", SK_ALGORITHM_WINOGRAD6);
   expect_no_allocation("resnext50_32x4d", SK_ALGORITHM_AUTO);
+  expect_no_allocation("resnet50", SK_ALGORITHM_STRASSEN);
 }
 #endif

@@ -144,6 +144,12 @@ Test(roof, tiles_at_the_edge_may_be_trimmed) {
   cr_expect_float_eq(executed(SK_ALGORITHM_WINOGRAD6, 7), 16.0 * 16 / (9 * 49), 1e-12);
 }
 
+/* The half of an odd number of pixels that lacks one counts as a whole. */
+Test(roof, strassen_multiplies_less) {
+  cr_expect_float_eq(executed(SK_ALGORITHM_STRASSEN, 14), 7.0 / 8, 1e-12);
+  cr_expect_float_eq(executed(SK_ALGORITHM_STRASSEN, 7), 7.0 / 8 * 50 / 49, 1e-12);
+}
+
 Test(roof, a_pool_multiplies_nothing) {
   cr_expect_float_eq(sk_executed_macs(&(sk_layer_info){.algorithm = SK_ALGORITHM_WINOGRAD4}), 0, 0);
 }

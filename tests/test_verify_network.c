@@ -113,6 +113,7 @@ Test(verify_network, sound_layers_are_within_their_bounds_and_near_the_estimate)
   check_sound_network("resnet20-cifar", &(struct sk_options){.algorithm = SK_ALGORITHM_WINOGRAD6});
   check_sound_network("resnet20-cifar", &(struct sk_options){.algorithm = SK_ALGORITHM_WINOGRAD2});
   check_sound_network("resnet18", &(struct sk_options){.algorithm = SK_ALGORITHM_WINOGRAD4, .height = 32, .width = 32});
+  check_sound_network("resnet20-cifar-b", &(struct sk_options){.algorithm = SK_ALGORITHM_STRASSEN});
   check_sound_network("resnext50_32x4d", &(struct sk_options){.height = 32, .width = 32, .threads = 2});
 }
 

@@ -86,7 +86,7 @@ const planText = (measured) => `plan ${measured.plan} (${measured.plan_digest})`
 
 /* ---- Algorithms: a colour and a shape each, so that colour is never alone ------------------------------------- */
 
-const ALGORITHMS = ['direct', 'winograd2', 'winograd4', 'winograd6', 'gemm'];
+const ALGORITHMS = ['direct', 'winograd2', 'winograd4', 'winograd6', 'gemm', 'strassen'];
 
 /* A layer without multiply-accumulates has no algorithm to speak of. */
 const algorithmOf = (layer) => (layer.macs > 0 && ALGORITHMS.includes(layer.algorithm) ? layer.algorithm : 'other');
@@ -106,6 +106,9 @@ function outline(algorithm, area) {
       return polygon([[0, -0.71], [0.71, 0], [0, 0.71], [-0.71, 0]]);
     case 'gemm':
       return polygon([[0, 0.88], [0.76, -0.44], [-0.76, -0.44]]);
+    case 'strassen':
+      return polygon([[-0.25, -0.75], [0.25, -0.75], [0.25, -0.25], [0.75, -0.25], [0.75, 0.25], [0.25, 0.25],
+        [0.25, 0.75], [-0.25, 0.75], [-0.25, 0.25], [-0.75, 0.25], [-0.75, -0.25], [-0.25, -0.25]]);
     default: {
       const radius = (side / Math.sqrt(Math.PI)).toFixed(2);
       return `M-${radius},0a${radius},${radius} 0 1,0 ${2 * radius},0a${radius},${radius} 0 1,0 ${- 2 * radius},0Z`;

@@ -67,7 +67,9 @@ static void draw_way(struct choices *choices, struct sk_conv_case *c) {
 /* False for what cannot be run, or not in a moment. */
 static bool draw_case(struct choices *choices, struct sk_conv_case *c) {
   *c = (struct sk_conv_case){.name = "fuzz"};
-  c->algorithm = (sk_algorithm)between(choices, SK_ALGORITHM_DIRECT, SK_ALGORITHM_WINOGRAD6);
+  static const sk_algorithm algorithms[] = {SK_ALGORITHM_DIRECT, SK_ALGORITHM_WINOGRAD2, SK_ALGORITHM_WINOGRAD4,
+                                            SK_ALGORITHM_WINOGRAD6, SK_ALGORITHM_STRASSEN};
+  c->algorithm = algorithms[between(choices, 0, sizeof algorithms / sizeof algorithms[0] - 1)];
   c->isa = draw_isa(choices);
   c->threads = (int)between(choices, 1, MOST_THREADS);
   draw_shape(choices, &c->shape);

@@ -1,0 +1,57 @@
+/* What Strassen's algorithm adds: the sums of inputs, and the one quarter of the outputs that is no chain. */
+#include "kernels/simd/simd.h"
+
+/* How far ahead pixels are asked for, most of which lie beyond the L1 cache. */
+enum { AHEAD_PIXELS = 8 };
+
+/* The address may be of nothing, which a prefetch may ask for: the sum is formed in integers. */
+SK_INLINE void prefetch(const float *x, size_t distance) {
+  __builtin_prefetch((const void *)((uintptr_t)x + distance * sizeof *x)); /* NOLINT(performance-no-int-to-ptr) */
+}
+SK_INLINE void prefetch_for_writing(const float *y, size_t distance) {
+  __builtin_prefetch((const void *)((uintptr_t)y + distance * sizeof *y), 1); /* NOLINT(performance-no-int-to-ptr) */
+}
+
+SK_INLINE void prefetch_pixels(const struct sk_strassen_input_args *args, size_t pixel) {
+  const size_t at = (pixel + AHEAD_PIXELS) * SK_BLOCK;
+  SK_UNROLL for (size_t i = 0; i < 4; i++) {
+    prefetch(args->x, i / 2 * args->x_half + i % 2 * args->x_channels + at);
+    prefetch_for_writing(args->sums, i * args->sum + at);
+  }
+}
+
+/* Form the four sums of some lanes of one pixel of each half. */
+SK_INLINE void store_sums(float *to, size_t sum, vf x11, vf x12, vf x21, vf x22) {
+  const vf s1 = vadd(x21, x22), s2 = vsub(s1, x11);
+  vstore(to, s1);
+  vstore(to + sum, s2);
+  vstore(to + 2 * sum, vsub(x11, x21));
+  vstore(to + 3 * sum, vsub(x12, s2));
+}
+
+void SK_NAME(strassen_input_f32)(const struct sk_strassen_input_args *args) {
+  for (size_t p = 0; p < args->pixels; p++) {
+    prefetch_pixels(args, p);
+    const bool has_partner = p < args->partners;
+    for (size_t l = p * SK_BLOCK; l < (p + 1) * SK_BLOCK; l += SK_LANES) {
+      const float *const first = args->x + l, *const second = first + args->x_half;
+      store_sums(args->sums + l, args->sum, vload(first), vload(first + args->x_channels),
+                 has_partner ? vload(second) : vzero(), has_partner ? vload(second + args->x_channels) : vzero());
+    }
+  }
+}
+
+void SK_NAME(strassen_output_f32)(const struct sk_strassen_output_args *args) {
+  for (size_t p = 0; p < args->pixels; p++) {
+    const size_t at = p * SK_BLOCK;
+    prefetch_for_writing(args->y, at + AHEAD_PIXELS * SK_BLOCK);
+    if (args->residual) prefetch(args->residual, at + AHEAD_PIXELS * SK_BLOCK);
+    const struct pixel b = pixel_load(args->b + at);
+    pixel_store(args->c + at, pixel_add(pixel_load(args->c + at), b));
+    if (p >= args->partners) continue;
+    struct pixel sum = pixel_add(pixel_load(args->a + at), b);
+    sum = pixel_epilogue(sum, args->residual ? args->residual + at : NULL, args->relu);
+    if (args->clip) SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) sum.lane[v] = vclip(sum.lane[v], args->bounds);
+    pixel_store(args->y + at, sum);
+  }
+}
