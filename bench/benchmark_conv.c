@@ -48,7 +48,7 @@ static sk_status make_plan(const struct sk_case *c, const sk_conv_shape *s, enum
 
 static sk_status fill_subject(const struct sk_case *c, const sk_conv_shape *s, struct subject *subject) {
   const struct sk_named_shape *shape = c->subject;
-  const bool is_planar = c->algorithm == SK_ALGORITHM_DIRECT && sk_conv_takes_planar(s);
+  const bool is_planar = sk_conv_reads_planar(c->algorithm) && sk_conv_takes_planar(s);
   const enum sk_layout layout = is_planar ? SK_LAYOUT_NCHW : SK_LAYOUT_NCHW16C;
   subject->x = (struct sk_tensor){.layout = layout,
                                   .channels = s->in_channels,

@@ -256,7 +256,7 @@ static const char *read_isa(struct reader *r, const char *key, const char *value
 static const char *read_algorithm(struct reader *r, const char *key, const char *value) {
   (void)key;
   const bool bad = sk_algorithm_parse(value, &r->c->algorithm) || r->c->algorithm == SK_ALGORITHM_AUTO;
-  return bad ? "direct, winograd2, winograd4, winograd6, gemm or strassen" : NULL;
+  return bad ? "direct, winograd2, winograd4, winograd6, gemm, strassen or winograd3" : NULL;
 }
 
 /* Read digits and nothing else. */
@@ -396,7 +396,7 @@ static sk_status check_meaning(const struct reader *r) {
     return sk_fail(status == SK_INVALID_ARGUMENT ? SK_BAD_FORMAT : status, "%s: %s", sk_quote(r->path).text, reason);
   }
   const bool is_planar = c->call == SK_CONV_CALL_PLANAR;
-  if (!is_planar || (c->algorithm == SK_ALGORITHM_DIRECT && sk_conv_takes_planar(&c->shape))) return SK_OK;
+  if (!is_planar || (sk_conv_reads_planar(c->algorithm) && sk_conv_takes_planar(&c->shape))) return SK_OK;
   return sk_fail(SK_BAD_FORMAT, "%s: call: \"planar\" is not what a convolution of %s, %zu channels, can be",
                  sk_quote(r->path).text, sk_algorithm_name(c->algorithm), c->shape.in_channels);
 }

@@ -60,7 +60,7 @@ static sk_status choose_layout(struct sk_conv_subject *subject, const struct sk_
   sk_algorithm chosen;
   const sk_status status = sk_conv_choose(shape, request->algorithm, &chosen);
   if (status) return status;
-  const bool is_planar = chosen == SK_ALGORITHM_DIRECT && sk_conv_takes_planar(shape);
+  const bool is_planar = sk_conv_reads_planar(chosen) && sk_conv_takes_planar(shape);
   subject->x = (struct sk_tensor){.layout = is_planar ? SK_LAYOUT_NCHW : SK_LAYOUT_NCHW16C,
                                   .channels = shape->in_channels,
                                   .height = shape->in_height,

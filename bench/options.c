@@ -149,8 +149,8 @@ static sk_status reject_word(const char *text, const char *const *words, size_t 
 }
 
 static const char *const isa_words[] = {"auto", "generic", "avx2", "avx512", "neon", "sse41"};
-static const char *const algorithm_words[] = {"auto",      "direct", "winograd2", "winograd4",
-                                              "winograd6", "gemm",   "strassen",  "reference"};
+static const char *const algorithm_words[] = {"auto", "direct",   "winograd2", "winograd4", "winograd6",
+                                              "gemm", "strassen", "winograd3", "reference"};
 static const char *const scenario_words[] = {"single-stream", "offline"};
 
 enum {
@@ -169,7 +169,7 @@ static sk_status read_algorithm(const char *text, struct sk_options *options) {
   options->reference = strcmp(text, "reference") == 0;
   if (options->reference || !sk_algorithm_parse(text, &options->algorithm)) return SK_OK;
   return reject_word(text, algorithm_words, ALGORITHM_WORDS,
-                     "auto, direct, winograd2, winograd4, winograd6, gemm, strassen or reference");
+                     "auto, direct, winograd2, winograd4, winograd6, gemm, strassen, winograd3 or reference");
 }
 
 /* Read "1073741824", "512MiB" or "2GiB", of at least a mebibyte: nothing runs in less. */
@@ -347,7 +347,7 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
                               "take more: bytes, or such as 512MiB or 2GiB [the machine's memory]",
                               0, false},
     [SK_OPTION_ALGO] = {"algo", "NAME",
-                        "auto, direct, winograd2, winograd4, winograd6, gemm, strassen, reference [auto];\n"
+                        "auto, direct, winograd2, winograd4, winograd6, gemm, strassen, winograd3,\nreference [auto];\n"
                         "one that does not apply to a layer leaves that layer direct",
                         'a', false},
     [SK_OPTION_PLAN] = {"plan", "FILE", "take the algorithm of each layer from a file of 'skiplane tune'", 'p', false},
@@ -409,8 +409,8 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
     [SK_OPTION_SHAPES] = {"shapes", NULL, "print the distinct convolutions as a file of shapes", 0, false},
     [SK_OPTION_CANDIDATES] =
         {"candidates", "LIST",
-         "what to try, separated by commas: direct, winograd2,\nwinograd4, winograd6, gemm, strassen; "
-         "winograd6 has more\nthan four times winograd4's error [direct,winograd2,winograd4,strassen]",
+         "what to try, separated by commas: direct, winograd2,\nwinograd4, winograd6, gemm, strassen, winograd3; "
+         "winograd6 has more\nthan four times winograd4's error \n[direct,winograd2,winograd4,strassen,winograd3]",
          0, false},
     [SK_OPTION_IMAGES] = {"images", "DIR", "a folder of pictures to run on [one random image]", 0, false},
     [SK_OPTION_HEAD] = {"head", "FILE", "take the last layer and its labels from a file of 'skiplane train-head'", 0,

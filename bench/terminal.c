@@ -65,6 +65,7 @@ static const char *attributes(enum sk_style style) {
     case SK_STYLE_ALGORITHM + SK_ALGORITHM_WINOGRAD6: return "95";
     case SK_STYLE_ALGORITHM + SK_ALGORITHM_GEMM: return "33";
     case SK_STYLE_ALGORITHM + SK_ALGORITHM_STRASSEN: return "91";
+    case SK_STYLE_ALGORITHM + SK_ALGORITHM_WINOGRAD3: return "92";
     default: return "";
   }
 }

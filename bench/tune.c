@@ -15,7 +15,7 @@
 
 #define TUNE_SECONDS 30.0
 #define CHECK_SHARE 0.3 /* of the time: for the plan as a whole */
-#define DEFAULT_CANDIDATES "direct,winograd2,winograd4,strassen"
+#define DEFAULT_CANDIDATES "direct,winograd2,winograd4,strassen,winograd3"
 #define LONG_RUN 20e-3 /* seconds: of longer runs, rounds are rather many than each of several */
 enum {
   MOST_TIMED_RUNS = 3, /* of a turn, whose median counts: a run that the system interrupted does not */
@@ -29,7 +29,8 @@ static sk_status fail_candidate(const char *name) {
   for (int i = SK_ALGORITHM_DIRECT; i < SK_ALGORITHM_COUNT; i++) names[i - 1] = sk_algorithm_name((sk_algorithm)i);
   const char *nearest = sk_suggest(name, names, SK_ALGORITHM_COUNT - 1);
   return sk_fail(
-      SK_INVALID_ARGUMENT, "--candidates: \"%s\" is not direct, winograd2, winograd4, winograd6, gemm or strassen%s%s%s",
+      SK_INVALID_ARGUMENT,
+      "--candidates: \"%s\" is not direct, winograd2, winograd4, winograd6, gemm, strassen or winograd3%s%s%s",
       sk_quote_short(name).text, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 

@@ -35,6 +35,7 @@ static size_t tile_side(sk_algorithm algorithm) {
     case SK_ALGORITHM_WINOGRAD2: return 2;
     case SK_ALGORITHM_WINOGRAD4: return 4;
     case SK_ALGORITHM_WINOGRAD6: return 6;
+    case SK_ALGORITHM_WINOGRAD3: return 3;
     default: return 1;
   }
 }
@@ -162,7 +163,8 @@ struct axis {
  * A tile is computed as a whole, so all of its inputs count. */
 static bool survives_shift(const struct axis *a, size_t at) {
   const size_t tile_end = at / a->tile * a->tile + a->tile - 1;
-  const size_t last = tile_end * a->stride + (a->kernel - 1) * a->dilation;
+  const size_t last =
+      tile_end * a->stride + (a->kernel - 1) * a->dilation + (a->tile == 3); /* an eighth row of phases */
   return at + a->shift < a->out && last + a->shift * a->stride < a->in + a->pad;
 }
 
@@ -224,9 +226,10 @@ static bool is_read(const sk_conv_shape *s, const struct sizes *z, struct place 
              s->kernel_width;
 }
 
-/* Whether the tile of m outputs, of which `out` is one, takes this input along one dimension. */
+/* Whether the tile of m outputs, of which `out` is one, takes this input along one dimension: F(3,4) takes six pixels
+ * of both phases. */
 static bool tile_takes(size_t in, size_t out, size_t m, size_t stride, size_t pad) {
-  const size_t first = out / m * m * stride, alpha = stride == 2 ? 2 * m + 1 : m + 2;
+  const size_t first = out / m * m * stride, alpha = m == 3 ? 12 : stride == 2 ? 2 * m + 1 : m + 2;
   return in + pad >= first && in + pad < first + alpha;
 }
 
@@ -306,6 +309,7 @@ void sk_verify_conv_algebra(struct sk_verify *v) {
       {"k7x7-stride2", {1, 3, 29, 31, 20, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3, 1}},
       {"k1x1", {2, 64, 9, 7, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1}},
       {"k1x1-stride2-halved", {1, 32, 11, 12, 64, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0, 1}},
+      {"k7x7-stride2-4", {2, 4, 24, 20, 17, 7, 7, 2, 2, 1, 1, 2, 1, 3, 0, 1}},
       {"k1x1-stride2", {2, 33, 9, 8, 17, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0, 1}},
       {"k3x3-stride2", {2, 20, 29, 31, 18, 3, 3, 2, 2, 1, 1, 1, 0, 0, 1, 1}},
       {"k3x3-dilation2", {1, 17, 16, 15, 16, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2, 1}},

@@ -51,6 +51,17 @@ static void make_halved(struct sk_random *random, sk_conv_shape *s) {
   s->pad_top = s->pad_bottom = s->pad_left = s->pad_right = 0;
 }
 
+/* Make it one whose phases F(3,4) takes. */
+static void make_phased(struct sk_random *random, sk_conv_shape *s) {
+  s->in_channels = between(random, 1, 4);
+  s->out_channels = between(random, 1, 36);
+  s->in_height = between(random, 4, 17);
+  s->in_width = between(random, 4, 17);
+  s->groups = s->dilation_height = s->dilation_width = 1;
+  s->kernel_height = s->kernel_width = 7;
+  s->stride_height = s->stride_width = 2;
+}
+
 /* Half of the kernels and strides are those that Winograd takes. */
 static void draw_shape(struct sk_random *random, sk_conv_shape *s) {
   const bool plain = one_in(random, 2), dilated = !plain && one_in(random, 3);
@@ -67,6 +78,7 @@ static void draw_shape(struct sk_random *random, sk_conv_shape *s) {
   s->pad_left = between(random, 0, 2);
   s->pad_right = between(random, 0, 2);
   if (one_in(random, 6)) make_halved(random, s);
+  if (one_in(random, 8)) make_phased(random, s);
 }
 
 static sk_algorithm draw_algorithm(struct sk_random *random, const sk_conv_shape *s) {
@@ -74,6 +86,7 @@ static sk_algorithm draw_algorithm(struct sk_random *random, const sk_conv_shape
                                             SK_ALGORITHM_WINOGRAD6};
   sk_algorithm chosen;
   if (sk_conv_choose(s, SK_ALGORITHM_STRASSEN, &chosen) == SK_OK && one_in(random, 2)) return chosen;
+  if (sk_conv_choose(s, SK_ALGORITHM_WINOGRAD3, &chosen) == SK_OK && one_in(random, 2)) return chosen;
   const sk_algorithm wanted = algorithms[sk_random_below(random, sizeof algorithms / sizeof algorithms[0])];
   return sk_conv_choose(s, wanted, &chosen) == SK_OK ? chosen : SK_ALGORITHM_DIRECT;
 }
@@ -173,7 +186,7 @@ static struct way draw_way(struct sk_verify *v, const struct drawn *d) {
   w.plain = one_in(random, 4);
   w.batch = w.plain ? w.planned : between(random, 1, w.planned);
   for (size_t n = 0; n < w.batch; n++) w.image[n] = sk_random_below(random, MAX_IMAGES);
-  const bool planar = d->algorithm == SK_ALGORITHM_DIRECT && sk_conv_takes_planar(&d->shape) && one_in(random, 2);
+  const bool planar = sk_conv_reads_planar(d->algorithm) && sk_conv_takes_planar(&d->shape) && one_in(random, 2);
   w.layout = planar ? SK_LAYOUT_NCHW : SK_LAYOUT_NCHW16C;
   w.x_halo = sk_random_below(random, 3);
   w.y_halo = sk_random_below(random, 3);
@@ -279,7 +292,7 @@ static void bits_case(struct sk_verify *v, const void *parameters) {
   struct drawn d;
   draw(v, &d);
   d.bits = sk_verify_floats(v, MAX_IMAGES * d.out_floats);
-  const bool winograd = sk_winograd_outputs(d.algorithm) != 0;
+  const bool winograd = sk_conv_is_winograd(d.algorithm);
   if (!(winograd ? winograd_bits(v, &d) : chain_bits(&d))) sk_verify_fail(v, "no bits to compare with");
   for (size_t i = 0; i < WAYS && !sk_verify_failed(v); i++) run_way(v, &d);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/verify_phases.h"
 #include "bench/verify_strassen.h"
 #include "dispatch/conv.h"
 #include "dispatch/cpu.h"
@@ -401,13 +402,28 @@ void sk_winograd_magnitude(const sk_reference_winograd *winograd, const sk_conv_
 
 /* ---- Convolutions by any algorithm ---- */
 
+bool sk_conv_is_winograd(sk_algorithm algorithm) {
+  return sk_winograd_outputs(algorithm) != 0 || algorithm == SK_ALGORITHM_WINOGRAD3;
+}
+
 bool sk_conv_mixes_inputs(sk_algorithm algorithm) {
-  return sk_winograd_outputs(algorithm) != 0 || algorithm == SK_ALGORITHM_STRASSEN;
+  return sk_conv_is_winograd(algorithm) || algorithm == SK_ALGORITHM_STRASSEN;
+}
+
+bool sk_conv_matrices(const sk_conv_shape *s, sk_algorithm algorithm, sk_reference_winograd *winograd) {
+  if (algorithm != SK_ALGORITHM_WINOGRAD3) {
+    return sk_winograd_exact(sk_winograd_outputs(algorithm), s->stride_height, winograd);
+  }
+  if (!sk_winograd_exact(4, 1, winograd)) return false;
+  *winograd = sk_reference_winograd_derive(3, 4, winograd->points);
+  return true;
 }
 
 size_t sk_conv_roundings(const sk_conv_shape *s, sk_algorithm algorithm) {
   const size_t m = sk_winograd_outputs(algorithm);
   if (m) return 2 * sk_winograd_transform_roundings(m, s->stride_height) + 2 + s->in_channels + 2;
+  if (algorithm == SK_ALGORITHM_WINOGRAD3)
+    return 2 * sk_winograd_transform_roundings(4, 1) + 2 + 4 * s->in_channels + 2;
   if (algorithm == SK_ALGORITHM_STRASSEN) return 3 + 2 + 2 * s->in_channels + 2;
   return s->in_channels / s->groups * s->kernel_height * s->kernel_width + 2;
 }
@@ -416,7 +432,8 @@ bool sk_conv_magnitude(const sk_conv_shape *s, sk_algorithm algorithm, const dou
                        double *magnitude) {
   sk_reference_winograd winograd;
   if (algorithm == SK_ALGORITHM_STRASSEN) return sk_strassen_magnitude(s, x, weights, magnitude);
-  if (!sk_winograd_exact(sk_winograd_outputs(algorithm), s->stride_height, &winograd)) return false;
+  if (!sk_conv_matrices(s, algorithm, &winograd)) return false;
+  if (algorithm == SK_ALGORITHM_WINOGRAD3) return sk_phases_magnitude(&winograd, s, x, weights, magnitude);
   sk_winograd_magnitude(&winograd, s, x, weights, magnitude);
   return true;
 }
@@ -434,6 +451,7 @@ double sk_conv_bias_magnitude(const sk_conv_shape *s, sk_algorithm algorithm, co
 double sk_conv_underflow(const sk_conv_shape *s, sk_algorithm algorithm, double largest_x, double largest_weight) {
   sk_reference_winograd winograd;
   if (algorithm == SK_ALGORITHM_STRASSEN) return UNDERFLOW * (double)s->in_channels * (2.6 + 10.1 * largest_x);
-  if (!sk_winograd_exact(sk_winograd_outputs(algorithm), s->stride_height, &winograd)) return 0;
-  return winograd_underflow(&winograd, s->in_channels, largest_x, largest_weight);
+  if (!sk_conv_matrices(s, algorithm, &winograd)) return 0;
+  const size_t channels = algorithm == SK_ALGORITHM_WINOGRAD3 ? 4 * s->in_channels : s->in_channels;
+  return winograd_underflow(&winograd, channels, largest_x, largest_weight);
 }

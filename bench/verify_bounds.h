@@ -64,14 +64,22 @@ size_t sk_winograd_transform_roundings(size_t m, size_t stride);
 
 /*
  * Roundings that a term of a convolution can meet. Direct and gemm, or a sum in any other order: one for each product
- * of its sum at most. F(m,3): both transforms, one for the filter's (in double, rounded once: counted twice), and one
- * for each channel. Strassen: three for a sum of inputs, two for that of weights, and one for each channel of up to
- * four products of half of them, or the addition of one of these. Then bias and residual.
+ * of its sum at most. F(m,3), and F(3,4) with the channels of four phases: both transforms, one for the filter's (in
+ * double, rounded once: counted twice), and one for each channel. Strassen: three for a sum of inputs, two for that of
+ * weights, and one for each channel of up to four products of half of them, or the addition of one of these. Then bias
+ * and residual.
  */
 size_t sk_conv_roundings(const sk_conv_shape *shape, sk_algorithm algorithm);
 
 /* Whether an algorithm forms sums of inputs: its bound is larger than a plain sum's, and what is not finite spreads. */
 bool sk_conv_mixes_inputs(sk_algorithm algorithm);
+
+/* Whether it is one of Winograd's, whose filters are no integers where the plain ones are. */
+bool sk_conv_is_winograd(sk_algorithm algorithm);
+
+/* Find the exact matrices by which one of these does a convolution, F(3,4)'s for its phases. False if reference/ has no
+ * such set. */
+bool sk_conv_matrices(const sk_conv_shape *shape, sk_algorithm algorithm, sk_reference_winograd *winograd);
 
 /* Sum the absolute values of the terms of each output of such an algorithm, without bias. False if there are no exact
  * matrices, or no memory. */

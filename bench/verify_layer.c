@@ -219,10 +219,11 @@ static double rounded_squares(const struct conv *c) {
   sk_reference_winograd winograd;
   if (!c->mixes) return (double)c->terms / 2;
   if (c->mode.algorithm == SK_ALGORITHM_STRASSEN) return 7 * (channels + 3);
-  const size_t m = sk_winograd_outputs(c->mode.algorithm);
-  if (!sk_winograd_exact(m, c->shape->stride_height, &winograd)) return 0; /* conv_magnitude has told */
-  const double transforms = 2 * (double)sk_winograd_transform_roundings(m, c->shape->stride_height);
-  return sk_winograd_noise(&winograd) * (channels / 2 + transforms);
+  if (!sk_conv_matrices(c->shape, c->mode.algorithm, &winograd)) return 0; /* conv_magnitude has told */
+  const bool phases = c->mode.algorithm == SK_ALGORITHM_WINOGRAD3;
+  const size_t m = phases ? 4 : sk_winograd_outputs(c->mode.algorithm), stride = phases ? 1 : c->shape->stride_height;
+  const double transforms = 2 * (double)sk_winograd_transform_roundings(m, stride);
+  return sk_winograd_noise(&winograd) * ((phases ? 4 * channels : channels) / 2 + transforms);
 }
 
 /* n terms as a random walk: the sum after i of them has the variance of i, and each is rounded, so that a term's square
@@ -235,7 +236,7 @@ static void conv_variance(const struct conv *c, const struct sk_layer_inputs *in
   }
   for (size_t i = 0; i < weights; i++) c->weights[i] = c->folded.weights[i] * c->folded.weights[i];
   sk_reference_conv(c->shape, c->x, c->weights, NULL, variance, NULL);
-  const double bias_roundings = sk_winograd_outputs(c->mode.algorithm) ? 1 : (double)c->terms;
+  const double bias_roundings = sk_conv_is_winograd(c->mode.algorithm) ? 1 : (double)c->terms;
   for (size_t i = 0; i < c->folded.outputs * c->out_plane; i++) {
     variance[i] += bias_roundings * ROUNDING_VARIANCE * pow(c->folded.bias[i / c->out_plane], 2);
   }

@@ -300,7 +300,7 @@ static const float *contract_bits(struct sk_verify *v, const struct run *r) {
   float **bits = &f->bits[r->data][r->variant];
   if (*bits != NULL) return *bits;
   *bits = allocate(f->out_floats, sizeof **bits);
-  const bool winograd = sk_winograd_outputs(r->options.algorithm) != 0;
+  const bool winograd = sk_conv_is_winograd(r->options.algorithm);
   if (winograd ? generic_bits(v, r, *bits) : chain_bits(r, *bits)) return *bits;
   sk_verify_fail(v, "no bits to compare with: %s", winograd ? sk_error_message() : "out of memory");
   return NULL;
@@ -321,7 +321,7 @@ static struct sk_expected expect(const struct run *r, const float *bits, size_t 
                           .exact = f->exact[r->data][at] + bias + residual,
                           .bound = sk_rounding_bound(sk_conv_roundings(&f->shape, algorithm), magnitude) +
                                    f->underflow[r->data][algorithm]};
-  if (r->data == SK_DATA_INTEGERS && !sk_winograd_outputs(algorithm)) e.bound = 0;
+  if (r->data == SK_DATA_INTEGERS && !sk_conv_is_winograd(algorithm)) e.bound = 0;
   if ((r->variant & WITH_RELU) && e.exact < 0) e.exact = 0;
   return e;
 }
@@ -542,7 +542,7 @@ static void run_variant(struct sk_verify *v, const struct plan_case *c, enum sk_
     struct run r = make_run(c->fixture, v->kernels->isa, c->algorithm, threads, data, variant);
     run_noted(v, c, &r, SK_CONV_CALL_ARRAYS);
     run_ways(v, c, &r);
-    const bool planar = c->algorithm == SK_ALGORITHM_DIRECT && sk_conv_takes_planar(&c->fixture->shape);
+    const bool planar = sk_conv_reads_planar(c->algorithm) && sk_conv_takes_planar(&c->fixture->shape);
     if (planar) run_noted(v, c, &r, SK_CONV_CALL_PLANAR);
   }
 }
@@ -550,13 +550,13 @@ static void run_variant(struct sk_verify *v, const struct plan_case *c, enum sk_
 /* Winograd's filters are no integers, so it has no exact sums: reals only. */
 static void plan_case(struct sk_verify *v, const void *parameters) {
   const struct plan_case *c = parameters;
-  const size_t m = sk_winograd_outputs(c->algorithm);
+  const bool winograd = sk_conv_is_winograd(c->algorithm);
   prepare_fixture(v, c->fixture);
   if (sk_conv_mixes_inputs(c->algorithm) && !c->fixture->mixed[SK_DATA_REALS][c->algorithm]) {
     sk_verify_fail(v, "no magnitudes for %s: no exact matrices, or no memory", sk_algorithm_name(c->algorithm));
     return;
   }
-  for (enum sk_data data = m ? SK_DATA_REALS : SK_DATA_INTEGERS; data < SK_DATA_KINDS; data++) {
+  for (enum sk_data data = winograd ? SK_DATA_REALS : SK_DATA_INTEGERS; data < SK_DATA_KINDS; data++) {
     v->data = data;
     for (unsigned variant = VARIANTS; variant-- > 0;) {
       /* By default everything at once, except for adversarial data, and one of the other combinations in turn. */
@@ -569,7 +569,8 @@ static void plan_case(struct sk_verify *v, const void *parameters) {
 }
 
 static const sk_algorithm algorithms[] = {SK_ALGORITHM_DIRECT,    SK_ALGORITHM_WINOGRAD2, SK_ALGORITHM_WINOGRAD4,
-                                          SK_ALGORITHM_WINOGRAD6, SK_ALGORITHM_STRASSEN,  SK_ALGORITHM_GEMM};
+                                          SK_ALGORITHM_WINOGRAD6, SK_ALGORITHM_WINOGRAD3, SK_ALGORITHM_STRASSEN,
+                                          SK_ALGORITHM_GEMM};
 enum { ALGORITHMS = sizeof algorithms / sizeof algorithms[0] };
 
 static const char *plan_group(sk_algorithm algorithm) {
@@ -579,7 +580,8 @@ static const char *plan_group(sk_algorithm algorithm) {
                                                          "conv plan, winograd4",
                                                          "conv plan, winograd6",
                                                          "conv plan, gemm",
-                                                         "conv plan, strassen"};
+                                                         "conv plan, strassen",
+                                                         "conv plan, winograd3"};
   return groups[algorithm];
 }
 

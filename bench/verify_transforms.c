@@ -227,6 +227,14 @@ static void output_1d_stride2_to_3(const struct pairs *pairs, const float *t, fl
   out[2] = scaled_add(a * a, t[0] + t[1], scaled_add(b * b, t[2], t[3] + t[6]));
 }
 
+/* F(3,4) begins the last output with infinity's product. */
+static void output_1d_f3k4(const struct pairs *pairs, const float *t, float *out) {
+  const struct parts parts = parts_of(pairs, t + 1);
+  out[0] = t[0] + (parts.even[0] + parts.even[1]);
+  out[1] = powers(pairs, &parts, 1, NULL);
+  out[2] = powers(pairs, &parts, 2, &t[5]);
+}
+
 /* ---- Two dimensions: down the columns first, then along the rows ---- */
 
 typedef void transform_1d(const struct pairs *pairs, const float *from, float *to);
@@ -278,4 +286,10 @@ void sk_winograd_input_bits(size_t m, size_t stride, size_t down, size_t along, 
 void sk_winograd_output_bits(size_t m, size_t stride, size_t down, size_t along, const float *t, float *y) {
   const struct pairs pairs = pairs_of(m, stride);
   transform_2d(&pairs, output_of(m, stride, down), output_of(m, stride, along), t, y);
+}
+
+void sk_winograd_output_bits_f3k4(const float *t, float *y) {
+  const struct pairs pairs = pairs_of(4, 1);
+  const struct dimension dimension = {6, 3, output_1d_f3k4};
+  transform_2d(&pairs, dimension, dimension, t, y);
 }

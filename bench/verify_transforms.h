@@ -12,4 +12,7 @@ void sk_winograd_input_bits(size_t m, size_t stride, size_t down, size_t along, 
  */
 void sk_winograd_output_bits(size_t m, size_t stride, size_t down, size_t along, const float *t, float *y);
 
+/* The same of F(3,4): t[6][6], y[3][3]. */
+void sk_winograd_output_bits_f3k4(const float *t, float *y);
+
 #endif

@@ -10,7 +10,7 @@
 enum { MAX_ALPHA = SK_REFERENCE_WINOGRAD_MAX_ALPHA, MAX_POINTS = MAX_ALPHA * MAX_ALPHA };
 
 struct winograd_case {
-  size_t m, stride;
+  size_t m, stride, taps;
   size_t rows, columns; /* of the tile that exist: inputs or outputs */
   sk_reference_winograd exact, absolute;
   struct dimension {
@@ -174,6 +174,7 @@ static void input_case(struct sk_verify *v, const void *parameters) {
 /* ---- Output transform ---- */
 
 static sk_winograd_output_fn *output_kernel(const struct sk_kernel_table *k, const struct winograd_case *c) {
+  if (c->taps == 4) return k->winograd_output_f3k4;
   if (c->stride == 2) return c->m == 2 ? k->winograd_output_f2k3s2 : k->winograd_output_f4k3s2;
   return c->m == 2 ? k->winograd_output_f2k3 : c->m == 4 ? k->winograd_output_f4k3 : k->winograd_output_f6k3;
 }
@@ -214,7 +215,11 @@ static void output_bits(struct output_model *model, size_t lane) {
   const struct winograd_case *c = model->c;
   float t[MAX_POINTS], y[MAX_POINTS];
   take_lane((const float(*)[SK_BLOCK])model->t, tile_points(c), lane, t);
-  sk_winograd_output_bits(c->m, c->stride, c->down.exact.alpha, c->along.exact.alpha, t, y);
+  if (c->taps == 4) {
+    sk_winograd_output_bits_f3k4(t, y);
+  } else {
+    sk_winograd_output_bits(c->m, c->stride, c->down.exact.alpha, c->along.exact.alpha, t, y);
+  }
   for (size_t p = 0; p < tile_outputs(c); p++) {
     y[p] += model->bias[lane];
     if (model->residual_kind != RESIDUAL_NONE) y[p] += model->residual[p][lane];
@@ -386,6 +391,38 @@ static void filter_case(struct sk_verify *v, const void *parameters) {
   }
 }
 
+static void matrix_case_f3k4(struct sk_verify *v, const void *parameters) {
+  const struct winograd_case *c = parameters;
+  double g[6][4];
+  sk_winograd_filter_matrix_f3k4(g);
+  for (size_t i = 0; i < 6 * 4 && !sk_verify_failed(v); i++) {
+    const double exact = sk_reference_rational_to_double(c->exact.filter[i / 4][i % 4]);
+    if (fabs(g[i / 4][i % 4] - exact) <= 0x1p-48 * fabs(exact)) continue;
+    sk_verify_fail(v, "g[%zu][%zu] is %.17g, expected %.17g", i / 4, i % 4, g[i / 4][i % 4], exact);
+  }
+}
+
+static void filter_case_f3k4(struct sk_verify *v, const void *parameters) {
+  const struct winograd_case *c = parameters;
+  double g[6][4];
+  sk_winograd_filter_matrix_f3k4(g);
+  for (size_t n = 0; n < 200 && !sk_verify_failed(v); n++) {
+    float w[16][SK_BLOCK], u[36][SK_BLOCK];
+    const size_t lane = n % SK_BLOCK;
+    double real[16], absolute[16], exact[36], magnitude[36];
+    sk_random_fill(&v->random, SK_DATA_REALS, w[0], 16 * SK_BLOCK);
+    take_reals((const float(*)[SK_BLOCK])w, 16, lane, real, absolute);
+    sk_winograd_filter_transform_f3k4((const double(*)[4])g, (const float(*)[SK_BLOCK])w, u);
+    sk_reference_winograd_filter_2d(&c->exact, &c->exact, real, exact);
+    sk_reference_winograd_filter_2d(&c->absolute, &c->absolute, absolute, magnitude);
+    for (size_t p = 0; p < 36; p++) {
+      const double bound = sk_rounding_bound(1, fabs(exact[p])) + 0x1p-48 * magnitude[p];
+      const struct sk_expected expected = {.exact = exact[p], .bound = bound};
+      if (!sk_verify_value(v, u[p][lane], &expected, "u", n, p / 6, p % 6)) break;
+    }
+  }
+}
+
 /* ---- Cases ---- */
 
 /* The points of the kernels must be a set that reference/ can derive exact matrices from. */
@@ -396,8 +433,19 @@ static void points_case(struct sk_verify *v, const void *parameters) {
 }
 
 static struct dimension dimension_of(const struct winograd_case *c, size_t outputs) {
-  const sk_reference_winograd exact = sk_winograd_of_tile(&c->exact, outputs);
+  const sk_reference_winograd exact = c->taps == 4 ? c->exact : sk_winograd_of_tile(&c->exact, outputs);
   return (struct dimension){exact, sk_winograd_absolute(&exact)};
+}
+
+static void output_cases_of(struct sk_verify *v, struct winograd_case *c, const char *output_group) {
+  for (c->rows = 1; c->rows <= c->m; c->rows++) {
+    for (c->columns = 1; c->columns <= c->m; c->columns++) {
+      const struct sk_verify_case output = {output_group, NULL, output_case, c};
+      c->down = dimension_of(c, c->rows);
+      c->along = dimension_of(c, c->columns);
+      sk_verify_run(v, &output, "%s/%zux%zu", output_group, c->rows, c->columns);
+    }
+  }
 }
 
 static void transform_cases_of(struct sk_verify *v, struct winograd_case *c, const char *input_group,
@@ -412,19 +460,12 @@ static void transform_cases_of(struct sk_verify *v, struct winograd_case *c, con
       sk_verify_run(v, &input, "%s/%zux%zu", input_group, c->rows, c->columns);
     }
   }
-  for (c->rows = 1; c->rows <= c->m; c->rows++) {
-    for (c->columns = 1; c->columns <= c->m; c->columns++) {
-      const struct sk_verify_case output = {output_group, NULL, output_case, c};
-      c->down = dimension_of(c, c->rows);
-      c->along = dimension_of(c, c->columns);
-      sk_verify_run(v, &output, "%s/%zux%zu", output_group, c->rows, c->columns);
-    }
-  }
+  output_cases_of(v, c, output_group);
 }
 
 static void cases_of(struct sk_verify *v, size_t m, size_t stride, const char *filter_group, const char *input_group,
                      const char *output_group) {
-  struct winograd_case parameters = {.m = m, .stride = stride};
+  struct winograd_case parameters = {.m = m, .stride = stride, .taps = 3};
   const bool found = sk_winograd_exact(m, stride, &parameters.exact);
   if (!found) parameters.exact.alpha = 0;
   const struct sk_verify_case points = {filter_group, NULL, points_case, &parameters};
@@ -438,10 +479,24 @@ static void cases_of(struct sk_verify *v, size_t m, size_t stride, const char *f
   transform_cases_of(v, &parameters, input_group, output_group);
 }
 
+/* F(3,4) has the points, and the input transform, of F(4,3). */
+static void cases_of_f3k4(struct sk_verify *v) {
+  struct winograd_case parameters = {.m = 3, .stride = 1, .taps = 4};
+  const sk_conv_shape any = {.stride_height = 2};
+  if (!sk_conv_matrices(&any, SK_ALGORITHM_WINOGRAD3, &parameters.exact)) return; /* F(4,3)'s case has failed */
+  const struct sk_verify_case matrix = {"winograd_filter_f3k4", NULL, matrix_case_f3k4, &parameters};
+  const struct sk_verify_case filters = {"winograd_filter_f3k4", NULL, filter_case_f3k4, &parameters};
+  parameters.absolute = sk_winograd_absolute(&parameters.exact);
+  sk_verify_run(v, &matrix, "winograd_filter_f3k4/matrix");
+  sk_verify_run(v, &filters, "winograd_filter_f3k4/random");
+  output_cases_of(v, &parameters, "winograd_output_f3k4");
+}
+
 void sk_verify_winograd_kernels(struct sk_verify *v) {
   cases_of(v, 2, 1, "winograd_filter_f2k3", "winograd_input_f2k3", "winograd_output_f2k3");
   cases_of(v, 4, 1, "winograd_filter_f4k3", "winograd_input_f4k3", "winograd_output_f4k3");
   cases_of(v, 6, 1, "winograd_filter_f6k3", "winograd_input_f6k3", "winograd_output_f6k3");
+  cases_of_f3k4(v);
   cases_of(v, 2, 2, "winograd_filter_f2k3s2", "winograd_input_f2k3s2", "winograd_output_f2k3s2");
   cases_of(v, 4, 2, "winograd_filter_f4k3s2", "winograd_input_f4k3s2", "winograd_output_f4k3s2");
 }

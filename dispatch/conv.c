@@ -10,7 +10,7 @@
 #include "dispatch/status.h"
 
 static const char *const algorithm_names[SK_ALGORITHM_COUNT] = {"auto",      "direct", "winograd2", "winograd4",
-                                                                "winograd6", "gemm",   "strassen"};
+                                                                "winograd6", "gemm",   "strassen",  "winograd3"};
 
 /* In order of search: the first method of an algorithm whose predicate holds. */
 static const struct sk_conv_method *const methods[] = {
@@ -22,6 +22,7 @@ static const struct sk_conv_method *const methods[] = {
     &sk_conv_method_winograd2_stride2,
     &sk_conv_method_winograd4_stride2,
     &sk_conv_method_strassen,
+    &sk_conv_method_winograd3,
 #if SK_HAVE_OPENBLAS
     &sk_conv_method_gemm,
 #endif
@@ -40,8 +41,8 @@ sk_status sk_algorithm_parse(const char *name, sk_algorithm *algorithm) {
     }
   }
   return sk_fail(SK_INVALID_ARGUMENT,
-                 "algorithm \"%.40s\" is unknown, expected auto, direct, winograd2, winograd4, winograd6, gemm or "
-                 "strassen",
+                 "algorithm \"%.40s\" is unknown, expected auto, direct, winograd2, winograd4, winograd6, gemm, "
+                 "strassen or winograd3",
                  name ? name : "");
 }
 
@@ -160,6 +161,7 @@ static bool prefers_strassen(const sk_conv_shape *s, size_t out_height, size_t o
 static sk_algorithm automatic(const sk_conv_shape *s, size_t out_height, size_t out_width) {
   if (sk_size_min(out_height, out_width) < 4) return SK_ALGORITHM_DIRECT;
   if (prefers_strassen(s, out_height, out_width)) return SK_ALGORITHM_STRASSEN;
+  if (sk_conv_method_winograd3.applies(s)) return SK_ALGORITHM_WINOGRAD3;
   if (sk_conv_method_winograd4.applies(s)) return automatic_stride_1(s, out_height, out_width);
   if (sk_conv_method_winograd4_stride2.applies(s)) return automatic_stride_2(s, out_height, out_width);
   return SK_ALGORITHM_DIRECT;
@@ -347,9 +349,10 @@ void sk_conv_run_tensor(const sk_conv *plan, size_t batch, const struct sk_tenso
 
 sk_status sk_conv_create(sk_conv **plan, const sk_conv_shape *shape, const float *weights, const float *bias,
                          const sk_conv_options *options) {
-  const bool direct =
-      options == NULL || options->algorithm == SK_ALGORITHM_DIRECT || options->algorithm == SK_ALGORITHM_AUTO;
-  const bool planar = shape && direct && sk_conv_takes_planar(shape);
+  sk_algorithm chosen = SK_ALGORITHM_GEMM;
+  const sk_algorithm wanted = options ? options->algorithm : SK_ALGORITHM_AUTO;
+  const bool planar =
+      shape && sk_conv_takes_planar(shape) && !sk_conv_choose(shape, wanted, &chosen) && sk_conv_reads_planar(chosen);
   return sk_conv_plan(plan, shape, weights, bias, options, planar ? SK_LAYOUT_NCHW : SK_LAYOUT_NCHW16C, NULL);
 }
 

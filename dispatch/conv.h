@@ -30,8 +30,11 @@ struct sk_conv_sizes {
 sk_status sk_conv_measure(const sk_conv_shape *shape, const sk_conv_options *options, enum sk_layout in_layout,
                           struct sk_conv_sizes *sizes);
 
-/* Whether a convolution can read planar input: one block of channels or less, one group. It then runs direct. */
+/* Whether a convolution can read planar input: few channels, one group; and whether an algorithm does. */
 bool sk_conv_takes_planar(const sk_conv_shape *shape);
+static inline bool sk_conv_reads_planar(sk_algorithm algorithm) {
+  return algorithm == SK_ALGORITHM_DIRECT || algorithm == SK_ALGORITHM_WINOGRAD3;
+}
 
 /* Smallest halo that an input tensor of this convolution must have: its largest padding. */
 size_t sk_conv_halo(const sk_conv_shape *shape);

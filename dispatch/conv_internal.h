@@ -33,6 +33,7 @@ extern const struct sk_conv_method sk_conv_method_winograd6;
 extern const struct sk_conv_method sk_conv_method_winograd2_stride2;
 extern const struct sk_conv_method sk_conv_method_winograd4_stride2;
 extern const struct sk_conv_method sk_conv_method_strassen;
+extern const struct sk_conv_method sk_conv_method_winograd3;
 extern const struct sk_conv_method sk_conv_method_gemm;
 
 struct sk_conv {
@@ -102,6 +103,21 @@ void sk_conv_direct_in_parts(const sk_conv *plan, const struct sk_conv_direct_ar
 static inline const float *sk_conv_first_tap(const sk_conv_shape *shape, const struct sk_tensor *x, size_t image,
                                              size_t plane) {
   return sk_tensor_at(x, image, plane) - shape->pad_top * sk_tensor_row(x) - shape->pad_left * sk_tensor_pixel(x);
+}
+
+/* Bring pixels of a tile nearer, which lie beyond L2 often and in no order that hardware would foresee. Those that will
+ * be written are asked for as such. */
+static inline void sk_prefetch_pixels(const float *first, size_t row, size_t rows, size_t columns, bool written) {
+  for (size_t i = 0; i < rows; i++) {
+    for (size_t j = 0; j < columns; j++) {
+      const float *const pixel = first + i * row + j * SK_BLOCK;
+      if (written) {
+        __builtin_prefetch(pixel, 1);
+      } else {
+        __builtin_prefetch(pixel, 0);
+      }
+    }
+  }
 }
 
 #endif

@@ -284,25 +284,10 @@ static void transform_input(const struct winograd_block *block, size_t tile, str
   input_kernel(plan)(&args);
 }
 
-/* Bring pixels of a tile nearer, which lie beyond L2 often and in no order that hardware would foresee. Those that will
- * be written are asked for as such. */
-static inline void prefetch_pixels(const float *first, size_t row, size_t rows, size_t columns, bool written) {
-  for (size_t i = 0; i < rows; i++) {
-    for (size_t j = 0; j < columns; j++) {
-      const float *const pixel = first + i * row + j * SK_BLOCK;
-      if (written) {
-        __builtin_prefetch(pixel, 1);
-      } else {
-        __builtin_prefetch(pixel, 0);
-      }
-    }
-  }
-}
-
 static void prefetch_input(const struct winograd_block *block, struct tile_place at, size_t plane) {
   const size_t rows = sk_winograd_inputs(alpha(block->plan), at.rows);
   const size_t columns = sk_winograd_inputs(alpha(block->plan), at.columns);
-  prefetch_pixels(tile_inputs(block, at, plane), sk_tensor_row(block->x), rows, columns, false);
+  sk_prefetch_pixels(tile_inputs(block, at, plane), sk_tensor_row(block->x), rows, columns, false);
 }
 
 /* Transform the inputs numbered share.first to share.end of the block's planes, tile by tile; each asks for the next
@@ -382,9 +367,9 @@ static void transform_output(const struct winograd_block *block, size_t tile, st
 
 static void prefetch_output(const struct winograd_block *block, struct tile_place at, size_t plane) {
   const struct sk_tensor *y = block->y, *residual = block->residual;
-  prefetch_pixels(tile_outputs(y, at, plane), sk_tensor_row(y), at.rows, at.columns, true);
+  sk_prefetch_pixels(tile_outputs(y, at, plane), sk_tensor_row(y), at.rows, at.columns, true);
   if (!residual) return;
-  prefetch_pixels(tile_outputs(residual, at, plane), sk_tensor_row(residual), at.rows, at.columns, false);
+  sk_prefetch_pixels(tile_outputs(residual, at, plane), sk_tensor_row(residual), at.rows, at.columns, false);
 }
 
 /* Likewise the outputs of the planes from `first_plane` on, whose products are kept. */

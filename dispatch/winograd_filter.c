@@ -60,3 +60,27 @@ void sk_winograd_filter_transform(size_t m, const double g[][3], const float w[9
     }
   }
 }
+
+void sk_winograd_filter_matrix_f3k4(double g[6][4]) {
+  for (size_t j = 0; j < 5; j++) {
+    double power = 1 / node_product(points_f4k3, 5, j);
+    for (size_t k = 0; k < 4; k++, power *= points_f4k3[j]) g[j][k] = power;
+  }
+  g[5][0] = g[5][1] = g[5][2] = 0; /* infinity */
+  g[5][3] = 1;
+}
+
+void sk_winograd_filter_transform_f3k4(const double g[6][4], const float w[16][SK_BLOCK], float u[36][SK_BLOCK]) {
+  double half[6][4][SK_BLOCK] = {{{0}}}; /* G w */
+  for (size_t i = 0; i < 6 * 4 * 4; i++) {
+    const size_t row = i / 16, column = i / 4 % 4, k = i % 4;
+    for (size_t l = 0; l < SK_BLOCK; l++) half[row][column][l] += g[row][k] * (double)w[k * 4 + column][l];
+  }
+  for (size_t i = 0; i < 36; i++) {
+    const double(*const row)[SK_BLOCK] = half[i / 6];
+    const double *const column = g[i % 6];
+    for (size_t l = 0; l < SK_BLOCK; l++) {
+      u[i][l] = (float)(row[0][l] * column[0] + row[1][l] * column[1] + row[2][l] * column[2] + row[3][l] * column[3]);
+    }
+  }
+}

@@ -12,4 +12,8 @@ void sk_winograd_filter_matrix(size_t m, size_t stride, double g[][3]);
 /* u = G w G^T for 16 filters side by side: w[3*3][16], u[(m + 2)*(m + 2)][16], computed in double and rounded once. */
 void sk_winograd_filter_transform(size_t m, const double g[][3], const float w[9][SK_BLOCK], float u[][SK_BLOCK]);
 
+/* F(3,4), which has the points of F(4,3): its G[6][4], and u[6][6][16] = G w G^T of w[4][4][16] likewise. */
+void sk_winograd_filter_matrix_f3k4(double g[6][4]);
+void sk_winograd_filter_transform_f3k4(const double g[6][4], const float w[16][SK_BLOCK], float u[36][SK_BLOCK]);
+
 #endif

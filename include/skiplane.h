@@ -113,11 +113,12 @@ typedef enum sk_algorithm {
   SK_ALGORITHM_WINOGRAD6, /* F(6,3), likewise, but stride 1 alone */
   SK_ALGORITHM_GEMM,      /* im2col and CBLAS, a baseline: its bits are the BLAS's */
   SK_ALGORITHM_STRASSEN,  /* once Strassen: 1x1 without padding, one group, channels of both sides multiples of 32 */
+  SK_ALGORITHM_WINOGRAD3, /* F(3,4) of the phases of 7x7, stride 2 in both dimensions, dilation 1, at most 4 channels */
   SK_ALGORITHM_COUNT
 } sk_algorithm;
 
 /* Name an algorithm: "auto", "direct", "winograd2", "winograd4", "winograd6", "gemm",
- * "strassen"; "unknown" for other numbers.
+ * "strassen", "winograd3"; "unknown" for other numbers.
  * Threads: any. */
 SK_API const char *sk_algorithm_name(sk_algorithm algorithm);
 

@@ -115,7 +115,8 @@ typedef void sk_winograd_input_fn(const struct sk_winograd_input_args *args);
 /*
  * Transform one tile of products of F(m,3) back for one block of output channels: y = act(A^T t A + bias + residual).
  *
- * t     t + (i*alpha + j)*t_point, one pixel each; alpha as above; of a trimmed tile its points alone are read
+ * t     t + (i*alpha + j)*t_point, one pixel each; alpha as above, 6 of F(3,4) (f3k4); of a trimmed tile its points
+ *       alone are read
  * y     y + i*y_row + j*16, of which rows x columns exist and are written; residual likewise, or NULL
  * Requires: 1 <= rows, columns <= m.
  */

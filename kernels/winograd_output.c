@@ -4,8 +4,12 @@
 enum { MAX_ALPHA = 9, MAX_M = 6 };
 
 /* Apply the transform along one dimension: alpha, m + 2 with stride 1 and 2m + 1 with stride 2, tells which, and the
- * number of points whether it is trimmed. */
-SK_INLINE void transform(const vf *t, vf *out, const size_t alpha, const size_t points) {
+ * number of points whether it is trimmed. Three outputs of all six points are F(3,4)'s. */
+SK_INLINE void transform(const vf *t, vf *out, const size_t outputs, const size_t alpha, const size_t points) {
+  if (outputs == 3 && points == 6) {
+    f3k4_output(t, out);
+    return;
+  }
   switch (10 * alpha + points) {
     case 43:
     case 63: output_1(t, out); break;
@@ -55,7 +59,7 @@ SK_INLINE void down(const float *t, size_t t_point, vf half[][MAX_ALPHA], const 
     SK_UNROLL for (size_t i = 0; i < row_points; i++) {
       in[i] = vload(column + sk_winograd_point(alpha, row_points, i) * alpha * t_point);
     }
-    transform(in, out, alpha, row_points);
+    transform(in, out, rows, alpha, row_points);
     SK_UNROLL for (size_t i = 0; i < rows; i++) half[i][j] = out[i];
   }
 }
@@ -65,7 +69,7 @@ SK_INLINE void along(const struct sk_winograd_output_args *args, size_t lane, vf
                      const size_t columns, const size_t m, const size_t alpha, const size_t column_points) {
   for (size_t i = 0; i < rows; i++) {
     vf out[MAX_M];
-    transform(half[i], out, alpha, column_points);
+    transform(half[i], out, m, alpha, column_points);
     store_row(args, i, lane, out, columns, m);
   }
 }
@@ -122,6 +126,15 @@ SK_INLINE void output(const struct sk_winograd_output_args *args, const size_t m
 
 void SK_NAME(winograd_output_f32_f2k3)(const struct sk_winograd_output_args *args) { output(args, 2, 4); }
 void SK_NAME(winograd_output_f32_f4k3)(const struct sk_winograd_output_args *args) { output(args, 4, 6); }
+void SK_NAME(winograd_output_f32_f3k4)(const struct sk_winograd_output_args *args) {
+  for (size_t lane = 0; lane < SK_BLOCK; lane += SK_LANES) {
+    if (args->rows == 3 && args->columns == 3) {
+      tile_of_all_points(args, lane, 3, 3, 3, 6);
+    } else {
+      tile_of_all_points(args, lane, args->rows, args->columns, 3, 6);
+    }
+  }
+}
 void SK_NAME(winograd_output_f32_f6k3)(const struct sk_winograd_output_args *args) { output(args, 6, 8); }
 void SK_NAME(winograd_output_f32_f2k3s2)(const struct sk_winograd_output_args *args) { output(args, 2, 5); }
 void SK_NAME(winograd_output_f32_f4k3s2)(const struct sk_winograd_output_args *args) { output(args, 4, 9); }

@@ -1,6 +1,6 @@
 /*
- * The one-dimensional transforms of F(2,3), F(4,3) and F(6,3), and of F(2,3) and F(4,3) with stride 2: rows of B^T and
- * of A^T applied to registers.
+ * The one-dimensional transforms of F(2,3), F(4,3) and F(6,3), of F(2,3) and F(4,3) with stride 2, and of F(3,4): rows
+ * of B^T and of A^T applied to registers. F(3,4) has the points of F(4,3), and so its input transform.
  *
  * With M(x) = x (x^2 - a^2)(x^2 - b^2)..., row p of B^T holds the coefficients of M(x)/(x - p), and its last row those
  * of M(x); row i of A^T holds p^i for each point, and 1 for infinity in the last row. Each pair +-p shares an even and
@@ -70,6 +70,15 @@ SK_INLINE void f4k3_output(const vf t[6], vf out[4]) {
   out[1] = scaled_add(a, odd_a, scaled(b, odd_b));
   out[2] = scaled_add(a * a, even_a, scaled(b * b, even_b));
   out[3] = scaled_add(a * a * a, odd_a, scaled_add(b * b * b, odd_b, t[5]));
+}
+
+SK_INLINE void f3k4_output(const vf t[6], vf out[3]) {
+  const double a = SK_F4K3_A, b = SK_F4K3_B;
+  const vf even_a = vadd(t[1], t[2]), odd_a = vsub(t[1], t[2]);
+  const vf even_b = vadd(t[3], t[4]), odd_b = vsub(t[3], t[4]);
+  out[0] = vadd(t[0], vadd(even_a, even_b));
+  out[1] = scaled_add(a, odd_a, scaled(b, odd_b));
+  out[2] = scaled_add(a * a, even_a, scaled_add(b * b, even_b, t[5]));
 }
 
 SK_INLINE void f4k3_input_1(const vf d[3], vf out[3]) {

@@ -114,14 +114,14 @@ static sk_status take_planned(sk_net *net, const char *model, const sk_net_optio
   return status;
 }
 
-/* Whether the input may stay in planes: every reader is a direct convolution that can read them. */
+/* Whether the input may stay in planes: every reader is a convolution that can read them. */
 static bool input_is_planar(const sk_net *net) {
   for (size_t i = 0; i < net->schedule.count; i++) {
     const struct sk_step *const step = &net->schedule.steps[i];
     const bool reads = net->graph.nodes[step->input].op == SK_NODE_INPUT;
     const bool adds = step->residual != SK_NO_NODE && net->graph.nodes[step->residual].op == SK_NODE_INPUT;
     if (!reads && !adds) continue;
-    if (adds || step->op != SK_NODE_CONV || net->layers[i].algorithm != SK_ALGORITHM_DIRECT) return false;
+    if (adds || step->op != SK_NODE_CONV || !sk_conv_reads_planar(net->layers[i].algorithm)) return false;
     if (!sk_conv_takes_planar(&net->graph.nodes[step->node].conv)) return false;
   }
   return true;

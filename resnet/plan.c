@@ -101,7 +101,7 @@ static sk_status fail_algorithm(const struct place *place) {
   const char *const name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(place->object, "algorithm"));
   for (int i = SK_ALGORITHM_DIRECT; i < SK_ALGORITHM_COUNT; i++) names[i - 1] = sk_algorithm_name((sk_algorithm)i);
   const char *const nearest = name ? sk_suggest(name, names, SK_ALGORITHM_COUNT - 1) : NULL;
-  snprintf(expected, sizeof expected, "direct, winograd2, winograd4, winograd6, gemm or strassen%s%s%s",
+  snprintf(expected, sizeof expected, "direct, winograd2, winograd4, winograd6, gemm, strassen or winograd3%s%s%s",
            nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
   return fail_field(place, "algorithm", expected);
 }

@@ -383,7 +383,8 @@ static void draw_tap(struct soak *soak, struct network *n) {
 /* What applies to no convolution of the network is refused: such runs direct. */
 static sk_algorithm draw_network_algorithm(struct soak *soak, const struct sk_graph *graph) {
   static const sk_algorithm algorithms[] = {SK_ALGORITHM_AUTO,      SK_ALGORITHM_DIRECT,    SK_ALGORITHM_WINOGRAD2,
-                                            SK_ALGORITHM_WINOGRAD4, SK_ALGORITHM_WINOGRAD6, SK_ALGORITHM_STRASSEN};
+                                            SK_ALGORITHM_WINOGRAD4, SK_ALGORITHM_WINOGRAD6, SK_ALGORITHM_STRASSEN,
+                                            SK_ALGORITHM_WINOGRAD3};
   const sk_algorithm drawn = algorithms[draw(soak, 0, sizeof algorithms / sizeof algorithms[0] - 1)];
   for (size_t i = 0; i < graph->count; i++) {
     const struct sk_node *const node = &graph->nodes[i];

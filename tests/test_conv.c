@@ -121,6 +121,22 @@ Test(conv, strassen_takes_1x1_without_padding_that_has_halves) {
   for (size_t i = 0; i < 5; i++) expect_refused(&others[i], &options, SK_UNSUPPORTED, "strassen does not apply");
 }
 
+Test(conv, phases_take_7x7_of_stride_2_and_few_channels) {
+  const sk_conv_options options = {.algorithm = SK_ALGORITHM_WINOGRAD3};
+  const sk_conv_shape stem = {1, 4, 9, 9, 5, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3, 1};
+  static const float many_weights[5 * 5 * 49];
+  sk_conv *plan = NULL;
+  cr_assert_eq(sk_conv_create(&plan, &stem, many_weights, NULL, &options), SK_OK, "%s", sk_error_message());
+  cr_expect_eq(sk_conv_algorithm(plan), SK_ALGORITHM_WINOGRAD3);
+  sk_conv_destroy(plan);
+  sk_conv_shape others[4] = {stem, stem, stem, stem};
+  others[0].in_channels = 5;
+  others[1].kernel_height = 5;
+  others[2].stride_width = 1;
+  others[3].dilation_height = 2;
+  for (size_t i = 0; i < 4; i++) expect_refused(&others[i], &options, SK_UNSUPPORTED, "winograd3 does not apply");
+}
+
 Test(conv, isa_that_is_missing_is_refused) {
   const sk_conv_shape shape = small_shape();
   for (int isa = SK_ISA_GENERIC; isa < SK_ISA_COUNT; isa++) {

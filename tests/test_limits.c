@@ -94,7 +94,9 @@ Test(limits, a_convolution_takes_what_it_tells) {
   for (unsigned a = SK_ALGORITHM_DIRECT; a <= SK_ALGORITHM_WINOGRAD6; a++) {
     expect_to_take_what_it_tells(&shape, (sk_algorithm)a);
   }
+  const sk_conv_shape stem = {2, 3, 19, 18, 33, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3, 1};
   expect_to_take_what_it_tells(&halved, SK_ALGORITHM_STRASSEN);
+  expect_to_take_what_it_tells(&stem, SK_ALGORITHM_WINOGRAD3);
 }
 
 /* The plan is refused by its sizes alone: weights that it would read are not there. */
@@ -115,6 +117,11 @@ Test(limits, sizes_that_overflow_are_refused_by_every_method) {
   /* Weights of one input channel fit; the products of a block of tiles do not. */
   expect_overflow((sk_conv_shape){1, 1, 1, 1, (size_t)1 << 54, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
                   SK_ALGORITHM_WINOGRAD6);
+  /* A row of tiles of F(3,4) has 36 points for every three outputs. */
+  expect_overflow((sk_conv_shape){1, 1, 7, (size_t)1 << 55, 16, 7, 7, 2, 2, 1, 1, 0, 0, 0, 0, 1},
+                  SK_ALGORITHM_WINOGRAD3);
+  expect_overflow((sk_conv_shape){1, 4, 7, 7, (size_t)1 << 57, 7, 7, 2, 2, 1, 1, 0, 0, 0, 0, 1},
+                  SK_ALGORITHM_WINOGRAD3);
   /* Strassen's are 7/4 of the weights, and a strip is one row at least. */
   expect_overflow((sk_conv_shape){1, many, 1, 1, 128, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1}, SK_ALGORITHM_STRASSEN);
   expect_overflow((sk_conv_shape){1, 32, 2, (size_t)1 << 53, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},

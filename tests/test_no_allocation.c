@@ -89,5 +89,6 @@ Test(no_allocation, networks) {
   expect_no_allocation("resnet18", SK_ALGORITHM_WINOGRAD6);
   expect_no_allocation("resnext50_32x4d", SK_ALGORITHM_AUTO);
   expect_no_allocation("resnet50", SK_ALGORITHM_STRASSEN);
+  expect_no_allocation("resnet18", SK_ALGORITHM_WINOGRAD3);
 }
 #endif

@@ -227,8 +227,9 @@ Test(plan, refuses_layers_that_are_none) {
   expect_refused("[", "[5,", "layer number 1: 5, expected an object");
   expect_refused("\"name\": \"conv1\"", "\"title\": \"conv1\"", "layer number 1: \"name\": missing, expected a text");
   expect_refused("\"shape\"", "\"form\"", "layer \"conv1\": \"shape\": missing, expected a text");
-  expect_refused("winograd6", "winogard6",
-                 "expected direct, winograd2, winograd4, winograd6, gemm or strassen; did you mean winograd6?");
+  expect_refused(
+      "winograd6", "winogard6",
+      "expected direct, winograd2, winograd4, winograd6, gemm, strassen or winograd3; did you mean winograd6?");
   expect_refused("winograd6", "auto", "\"algorithm\": \"auto\", expected direct");
   expect_refused("winograd6", "reference", "\"algorithm\": \"reference\", expected direct");
   expect_refused("\"winograd6\"", "6", "\"algorithm\": 6, expected direct");

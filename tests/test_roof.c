@@ -144,6 +144,12 @@ Test(roof, tiles_at_the_edge_may_be_trimmed) {
   cr_expect_float_eq(executed(SK_ALGORITHM_WINOGRAD6, 7), 16.0 * 16 / (9 * 49), 1e-12);
 }
 
+Test(roof, phases_multiply_less) {
+  const sk_layer_info stem = {
+      .algorithm = SK_ALGORITHM_WINOGRAD3, .stride = 2, .out_height = 12, .out_width = 13, .macs = 49 * 12 * 13};
+  cr_expect_float_eq(sk_executed_macs(&stem) / (double)stem.macs, 36.0 * 4 * 4 * 5 / (49 * 12 * 13), 1e-12);
+}
+
 /* The half of an odd number of pixels that lacks one counts as a whole. */
 Test(roof, strassen_multiplies_less) {
   cr_expect_float_eq(executed(SK_ALGORITHM_STRASSEN, 14), 7.0 / 8, 1e-12);

@@ -112,9 +112,10 @@ Test(tune, leaves_out_what_applies_nowhere_unless_asked) {
   struct sk_tune tune = open_tune("resnext50_32x4d", NULL);
   options.height = options.width = 32;
   cr_assert_eq(sk_tune_open(&tune), SK_OK, "%s", sk_error_message());
-  cr_expect_eq(tune.candidate_count, 3);
+  cr_expect_eq(tune.candidate_count, 4);
   cr_expect_eq(tune.candidates[1].algorithm, SK_ALGORITHM_DIRECT);
   cr_expect_eq(tune.candidates[2].algorithm, SK_ALGORITHM_STRASSEN);
+  cr_expect_eq(tune.candidates[3].algorithm, SK_ALGORITHM_WINOGRAD3);
   sk_tune_free(&tune);
   tune = (struct sk_tune){.options = &options, .model = "resnext50_32x4d", .source = &source, .threads = 1};
   options.candidates = "winograd4";

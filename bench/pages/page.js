@@ -86,7 +86,7 @@ const planText = (measured) => `plan ${measured.plan} (${measured.plan_digest})`
 
 /* ---- Algorithms: a colour and a shape each, so that colour is never alone ------------------------------------- */
 
-const ALGORITHMS = ['direct', 'winograd2', 'winograd4', 'winograd6', 'gemm', 'strassen'];
+const ALGORITHMS = ['direct', 'winograd2', 'winograd4', 'winograd6', 'gemm', 'strassen', 'winograd3'];
 
 /* A layer without multiply-accumulates has no algorithm to speak of. */
 const algorithmOf = (layer) => (layer.macs > 0 && ALGORITHMS.includes(layer.algorithm) ? layer.algorithm : 'other');
@@ -106,6 +106,8 @@ function outline(algorithm, area) {
       return polygon([[0, -0.71], [0.71, 0], [0, 0.71], [-0.71, 0]]);
     case 'gemm':
       return polygon([[0, 0.88], [0.76, -0.44], [-0.76, -0.44]]);
+    case 'winograd3':
+      return polygon([[-0.8, -0.35], [0.8, -0.35], [0.8, 0.35], [-0.8, 0.35]]);
     case 'strassen':
       return polygon([[-0.25, -0.75], [0.25, -0.75], [0.25, -0.25], [0.75, -0.25], [0.75, 0.25], [0.25, 0.25],
         [0.25, 0.75], [-0.25, 0.75], [-0.25, 0.25], [-0.75, 0.25], [-0.75, -0.25], [-0.25, -0.25]]);

@@ -80,7 +80,7 @@ class Conv2d(Owner):
         residual: run() takes an array that is added to the result.
         relu: the result ends in x < 0 ? 0 : x.
         isa: "auto", or one of isas().
-        algorithm: "auto", "direct", "winograd2", "winograd4", "winograd6", "gemm" or "strassen".
+        algorithm: "auto", "direct", "winograd2", "winograd4", "winograd6", "gemm", "strassen" or "winograd3".
         threads: 0 for as many as OpenMP gives.
         flush_denormals: arithmetic takes denormals for zero.
 

@@ -57,7 +57,7 @@ static void draw_epilogue(struct choices *choices, struct sk_conv_case *c) {
 
 /* The call and the way through the tiles, where a convolution has them. */
 static void draw_way(struct choices *choices, struct sk_conv_case *c) {
-  const bool planar = c->algorithm == SK_ALGORITHM_DIRECT && sk_conv_takes_planar(&c->shape);
+  const bool planar = sk_conv_reads_planar(c->algorithm) && sk_conv_takes_planar(&c->shape);
   c->call = (enum sk_conv_call)between(choices, 0, planar ? SK_CONV_CALL_PLANAR : SK_CONV_CALL_TENSORS);
   c->side = (enum sk_guard_side)between(choices, 0, SK_GUARD_SIDES - 1);
   c->way = SK_CONV_WAY_OF_MACHINE;
@@ -67,8 +67,8 @@ static void draw_way(struct choices *choices, struct sk_conv_case *c) {
 /* False for what cannot be run, or not in a moment. */
 static bool draw_case(struct choices *choices, struct sk_conv_case *c) {
   *c = (struct sk_conv_case){.name = "fuzz"};
-  static const sk_algorithm algorithms[] = {SK_ALGORITHM_DIRECT, SK_ALGORITHM_WINOGRAD2, SK_ALGORITHM_WINOGRAD4,
-                                            SK_ALGORITHM_WINOGRAD6, SK_ALGORITHM_STRASSEN};
+  static const sk_algorithm algorithms[] = {SK_ALGORITHM_DIRECT,    SK_ALGORITHM_WINOGRAD2, SK_ALGORITHM_WINOGRAD4,
+                                            SK_ALGORITHM_WINOGRAD6, SK_ALGORITHM_STRASSEN,  SK_ALGORITHM_WINOGRAD3};
   c->algorithm = algorithms[between(choices, 0, sizeof algorithms / sizeof algorithms[0] - 1)];
   c->isa = draw_isa(choices);
   c->threads = (int)between(choices, 1, MOST_THREADS);
@@ -77,7 +77,7 @@ static bool draw_case(struct choices *choices, struct sk_conv_case *c) {
   c->data = (enum sk_data)between(choices, SK_DATA_INTEGERS, SK_DATA_KINDS - 1);
   c->seed = between(choices, 0, 255);
   if (sk_conv_case_check(&c->shape, c->algorithm) || !is_small(&c->shape)) return false;
-  if (sk_winograd_outputs(c->algorithm) && c->data == SK_DATA_INTEGERS) c->data = SK_DATA_REALS;
+  if ((sk_winograd_outputs(c->algorithm) || c->algorithm == SK_ALGORITHM_WINOGRAD3) && c->data == SK_DATA_INTEGERS) c->data = SK_DATA_REALS;
   draw_way(choices, c);
   return true;
 }

@@ -1,0 +1,295 @@
+/*
+ * Winograd convolution F(3,4) of the phases of an image: kernels of 7x7 with stride 2, which networks begin with.
+ *
+ * The even and the odd rows and columns of an image are its four phases. A 7x7 kernel of stride 2 is one of 4x4 and
+ * stride 1 over all phases together, the taps (r, s) with r = 2i + a and s = 2j + b over phase (a, b); those of an odd
+ * phase lack the fourth, which is zero. Of an image of 3 channels that is 12 channels, a block of 16 as the others.
+ *
+ * The outputs of a band, some rows of tiles, are computed at a time, and stay in the L2 cache: the phases are gathered,
+ * transformed as F(4,3)'s tiles are, multiplied at each of 36 points by the direct kernel, a panel of outputs at a
+ * time, and transformed back. Tiles are always whole: what lies outside the image is zero.
+ * Source: Lavin and Gray (2016), section 4; points in kernels/winograd_points.h.
+ */
+#include <string.h>
+
+#include "dispatch/conv_internal.h"
+#include "dispatch/status.h"
+#include "dispatch/winograd_filter.h"
+
+enum { OUTPUTS = 3, ALPHA = 6, POINTS = ALPHA * ALPHA, TAPS = 4, PHASES = 4 };
+
+static bool applies(const sk_conv_shape *s) {
+  const bool strided = s->stride_height == 2 && s->stride_width == 2;
+  const bool dilated = s->dilation_height > 1 || s->dilation_width > 1;
+  return s->kernel_height == 7 && s->kernel_width == 7 && strided && !dilated && s->groups == 1 &&
+         s->in_channels * PHASES <= SK_BLOCK;
+}
+
+/* Channels of all phases: channel c of phase (a, b) is channel (2a + b) * in_channels + c. */
+static size_t phase_channels(const sk_conv *plan) { return plan->shape.in_channels * PHASES; }
+
+static size_t out_blocks(const sk_conv *plan) { return sk_blocks(plan->shape.out_channels); }
+
+/* Tiles of a row and of a column, and rows of tiles in a band. */
+static size_t tiles_across(const sk_conv *plan) { return sk_size_divide_up(plan->out_width, OUTPUTS); }
+static size_t tiles_down(const sk_conv *plan) { return sk_size_divide_up(plan->out_height, OUTPUTS); }
+static size_t band_rows(const sk_conv *plan) { return plan->tile_block; }
+
+/* Where the weights of one panel and point begin: [panel][point][channel][blocks of the panel][16]. */
+static float *panel_weights(const sk_conv *plan, size_t panel, size_t point) {
+  const size_t tile = plan->kernels->tile_blocks, first = panel * tile;
+  const size_t side = sk_size_min(tile, out_blocks(plan) - first), column = SK_BLOCK * phase_channels(plan);
+  return plan->weights + (first * POINTS + point * side) * column;
+}
+
+/* Read the 4x4 kernel of one channel of one phase for a block of outputs; zeros where there is no output or tap. */
+static void gather_filters(const sk_conv_shape *s, const float *weights, size_t block, size_t channel,
+                           float w[TAPS * TAPS][SK_BLOCK]) {
+  const size_t phase = channel / s->in_channels, plane = channel % s->in_channels;
+  const size_t first = block * SK_BLOCK, count = sk_size_min(SK_BLOCK, s->out_channels - first);
+  memset(w, 0, TAPS * TAPS * sizeof *w);
+  for (size_t t = 0; t < TAPS * TAPS; t++) {
+    const size_t row = 2 * (t / TAPS) + phase / 2, column = 2 * (t % TAPS) + phase % 2;
+    if (row >= s->kernel_height || column >= s->kernel_width) continue;
+    for (size_t l = 0; l < count; l++) {
+      w[t][l] = weights[(((first + l) * s->in_channels + plane) * s->kernel_height + row) * s->kernel_width + column];
+    }
+  }
+}
+
+static void pack(sk_conv *plan, const float *weights) {
+  const size_t tile = plan->kernels->tile_blocks, channels = phase_channels(plan);
+  double g[ALPHA][TAPS];
+  sk_winograd_filter_matrix_f3k4(g);
+  for (size_t i = 0; i < out_blocks(plan) * channels; i++) {
+    const size_t block = i / channels, c = i % channels, panel = block / tile;
+    const size_t side = sk_size_min(tile, out_blocks(plan) - panel * tile);
+    float w[TAPS * TAPS][SK_BLOCK], u[POINTS][SK_BLOCK];
+    gather_filters(&plan->shape, weights, block, c, w);
+    sk_winograd_filter_transform_f3k4((const double(*)[TAPS])g, (const float(*)[SK_BLOCK])w, u);
+    for (size_t p = 0; p < POINTS; p++) {
+      memcpy(panel_weights(plan, panel, p) + (c * side + block % tile) * SK_BLOCK, u[p], sizeof u[p]);
+    }
+  }
+}
+
+/* ---- Bands ---- */
+
+/* Pixels of a band's phases, which tiles of a band share, down and along. */
+static size_t phase_rows(const sk_conv *plan) { return band_rows(plan) * OUTPUTS + TAPS - 1; }
+static size_t phase_columns(const sk_conv *plan) { return tiles_across(plan) * OUTPUTS + TAPS - 1; }
+static size_t phase_floats(const sk_conv *plan) { return phase_rows(plan) * phase_columns(plan) * SK_BLOCK; }
+
+static size_t band_tiles(const sk_conv *plan) { return band_rows(plan) * tiles_across(plan); }
+
+/* Floats from one point to the next of the transformed tiles, [point][tile][16], and of the products of a panel,
+ * [point][block][tile][16]. An odd number of pixels: else the lines of a tile's points would share a few sets of L1. */
+static size_t tiles_point(const sk_conv *plan) { return (band_tiles(plan) | 1) * SK_BLOCK; }
+static size_t products_point(const sk_conv *plan) {
+  return (plan->kernels->tile_blocks * band_tiles(plan) | 1) * SK_BLOCK;
+}
+static size_t thread_floats(const sk_conv *plan) {
+  return phase_floats(plan) + POINTS * (tiles_point(plan) + products_point(plan));
+}
+
+/* Rows of tiles of which a thread's buffers take three quarters of an L2 cache, but no more than give every thread some
+ * bands. */
+static void choose_band(sk_conv *plan) {
+  const size_t bands = plan->threads == 1 ? 1 : 4 * (size_t)plan->threads;
+  const size_t most = sk_size_divide_up(plan->shape.batch * tiles_down(plan), bands);
+  plan->tile_block = 1;
+  const size_t fitting = plan->caches.l2_bytes / 4 * 3 / (thread_floats(plan) * sizeof(float));
+  plan->tile_block = sk_size_max(1, sk_size_min(fitting, sk_size_min(most, tiles_down(plan))));
+}
+
+static sk_status measure(sk_conv *plan) {
+  const sk_status status = sk_conv_size_weights(plan, POINTS, out_blocks(plan) * SK_BLOCK, phase_channels(plan));
+  if (status) return status;
+  /* A row of tiles has less than ten times as many floats as one row of an image has outputs, whose bytes are a size.
+   */
+  size_t bytes;
+  if (sk_size_multiply(tiles_across(plan), POINTS * (1 + plan->kernels->tile_blocks) * SK_BLOCK * 2 * sizeof(float),
+                       &bytes) &&
+      bytes <= PTRDIFF_MAX) {
+    choose_band(plan);
+    if (sk_size_multiply(thread_floats(plan) * sizeof(float), (size_t)plan->threads, &plan->tensor_workspace_bytes)) {
+      return SK_OK;
+    }
+  }
+  return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the transformed tiles overflows");
+}
+
+/* One band of a run: rows of tiles from `first` on, and the calling thread's buffers. */
+struct band {
+  const sk_conv *plan;
+  const struct sk_tensor *x, *residual, *y;
+  float *phases; /* [row][column][16] */
+  float *v;      /* [point][tile][16] */
+  float *t;      /* [point][block of a panel][tile][16] */
+  size_t image, first, rows;
+};
+
+static size_t tile_count(const struct band *band) { return band->rows * tiles_across(band->plan); }
+
+/* The part of a row or column of one phase that lies on the image: its pixel i is the image's 2i + phase - pad. */
+struct span {
+  size_t first, end;
+};
+
+static struct span on_image(size_t phase, size_t pad, size_t size, size_t pixels) {
+  const size_t first = pad > phase ? (pad - phase + 1) / 2 : 0, end = (size + pad - phase + 1) / 2;
+  return (struct span){first, sk_size_min(end, pixels)};
+}
+
+/* Gather the columns of one phase and channel from a row of the image; `to`: its lane of the first pixel. */
+static void gather_columns(const struct band *band, size_t phase, size_t channel, size_t row, float *to) {
+  const sk_conv_shape *s = &band->plan->shape;
+  const bool planar = band->x->layout == SK_LAYOUT_NCHW;
+  const struct span span = on_image(phase, s->pad_left, s->in_width, phase_columns(band->plan));
+  const size_t pixel = sk_tensor_pixel(band->x);
+  const float *const from =
+      sk_tensor_at(band->x, band->image, planar ? channel : 0) + (planar ? 0 : channel) + row * sk_tensor_row(band->x);
+  for (size_t j = span.first; j < span.end; j++) to[j * SK_BLOCK] = from[(2 * j + phase - s->pad_left) * pixel];
+}
+
+/* Gather one row of all phases. */
+static void gather_row(const struct band *band, size_t row, float *to) {
+  const sk_conv_shape *s = &band->plan->shape;
+  memset(to, 0, phase_columns(band->plan) * SK_BLOCK * sizeof *to);
+  for (size_t lane = 0; lane < phase_channels(band->plan); lane++) {
+    const size_t phase = lane / s->in_channels, channel = lane % s->in_channels;
+    const struct span span = on_image(phase / 2, s->pad_top, s->in_height, row + 1);
+    if (row < span.first || row >= span.end) continue;
+    gather_columns(band, phase % 2, channel, 2 * row + phase / 2 - s->pad_top, to + lane);
+  }
+}
+
+static void transform_inputs(const struct band *band) {
+  const sk_conv *plan = band->plan;
+  const size_t row = phase_columns(plan) * SK_BLOCK, across = tiles_across(plan);
+  for (size_t tile = 0; tile < tile_count(band); tile++) {
+    const struct sk_winograd_input_args args = {
+        .x = band->phases + tile / across * OUTPUTS * row + tile % across * OUTPUTS * SK_BLOCK,
+        .x_row = row,
+        .rows = ALPHA,
+        .columns = ALPHA,
+        .v = band->v + tile * SK_BLOCK,
+        .v_point = tiles_point(plan)};
+    plan->kernels->winograd_input_f4k3(&args);
+  }
+}
+
+static void multiply(const struct band *band, size_t panel, size_t blocks) {
+  const sk_conv *plan = band->plan;
+  for (size_t point = 0; point < POINTS; point++) {
+    const struct sk_conv_direct_args args = {.x = band->v + point * tiles_point(plan),
+                                             .x_pixel = SK_BLOCK,
+                                             .x_channel = 1,
+                                             .weights = panel_weights(plan, panel, point),
+                                             .y = band->t + point * products_point(plan),
+                                             .y_block = band_tiles(plan) * SK_BLOCK,
+                                             .rows = 1,
+                                             .pixels = tile_count(band),
+                                             .blocks = blocks,
+                                             .channels = phase_channels(plan),
+                                             .kernel_height = 1,
+                                             .kernel_width = 1};
+    plan->kernels->conv_direct(&args);
+  }
+}
+
+/* Where a tile's outputs are. */
+struct place {
+  size_t row, column, rows, columns;
+};
+
+static struct place place_tile(const struct band *band, size_t tile) {
+  const size_t across = tiles_across(band->plan);
+  const size_t row = (band->first + tile / across) * OUTPUTS, column = tile % across * OUTPUTS;
+  return (struct place){row, column, sk_size_min(OUTPUTS, band->y->height - row),
+                        sk_size_min(OUTPUTS, band->y->width - column)};
+}
+
+/* The outputs of a tile in a plane, or a residual. */
+static float *tile_outputs(const struct sk_tensor *t, size_t image, size_t plane, struct place at) {
+  return sk_tensor_at(t, image, plane) + at.row * sk_tensor_row(t) + at.column * SK_BLOCK;
+}
+
+/* Transform a tile back; block: of the panel, plane: of the outputs. */
+static void transform_output(const struct band *band, size_t tile, size_t block, size_t plane) {
+  const sk_conv *plan = band->plan;
+  const struct sk_tensor *y = band->y, *residual = band->residual;
+  const struct place at = place_tile(band, tile);
+  const struct sk_winograd_output_args args = {
+      .t = band->t + (block * band_tiles(plan) + tile) * SK_BLOCK,
+      .t_point = products_point(plan),
+      .bias = plan->bias + plane * SK_BLOCK,
+      .residual = residual ? tile_outputs(residual, band->image, plane, at) : NULL,
+      .residual_row = residual ? sk_tensor_row(residual) : 0,
+      .y = tile_outputs(y, band->image, plane, at),
+      .y_row = sk_tensor_row(y),
+      .rows = at.rows,
+      .columns = at.columns,
+      .relu = plan->relu,
+      .clip = plan->clip,
+      .bounds = plan->bounds};
+  plan->kernels->winograd_output_f3k4(&args);
+}
+
+/* Ask for the outputs of a tile to come. */
+static void prefetch_output(const struct band *band, size_t tile, size_t plane) {
+  const struct sk_tensor *y = band->y, *residual = band->residual;
+  const struct place at = place_tile(band, tile);
+  sk_prefetch_pixels(tile_outputs(y, band->image, plane, at), sk_tensor_row(y), at.rows, at.columns, true);
+  if (!residual) return;
+  sk_prefetch_pixels(tile_outputs(residual, band->image, plane, at), sk_tensor_row(residual), at.rows, at.columns,
+                     false);
+}
+
+static void transform_outputs(const struct band *band, size_t block, size_t plane) {
+  const size_t tiles = tile_count(band), ahead = 4;
+  for (size_t tile = 0; tile < tiles; tile++) {
+    if (tile + ahead < tiles) prefetch_output(band, tile + ahead, plane);
+    transform_output(band, tile, block, plane);
+  }
+}
+
+static void run_panel(const struct band *band, size_t panel) {
+  const size_t tile = band->plan->kernels->tile_blocks, first = panel * tile;
+  const size_t blocks = sk_size_min(tile, out_blocks(band->plan) - first);
+  multiply(band, panel, blocks);
+  for (size_t block = 0; block < blocks; block++) transform_outputs(band, block, first + block);
+}
+
+static void run_band(const struct band *band) {
+  const sk_conv *plan = band->plan;
+  const size_t row = phase_columns(plan) * SK_BLOCK, rows = band->rows * OUTPUTS + TAPS - 1;
+  for (size_t i = 0; i < rows; i++) gather_row(band, band->first * OUTPUTS + i, band->phases + i * row);
+  transform_inputs(band);
+  const size_t panels = sk_size_divide_up(out_blocks(plan), plan->kernels->tile_blocks);
+  for (size_t panel = 0; panel < panels; panel++) run_panel(band, panel);
+}
+
+static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
+                const struct sk_tensor *y, void *workspace) {
+  const size_t bands = sk_size_divide_up(tiles_down(plan), band_rows(plan));
+#pragma omp parallel num_threads(plan->threads)
+  {
+    float *const own = (float *)workspace + sk_thread() * thread_floats(plan);
+    struct band band = {.plan = plan, .x = x, .residual = residual, .y = y, .phases = own};
+    band.v = band.phases + phase_floats(plan);
+    band.t = band.v + POINTS * tiles_point(plan);
+    const uint64_t before = sk_denormals_enter(plan->flush_denormals);
+#pragma omp for schedule(static)
+    for (size_t i = 0; i < batch * bands; i++) {
+      band.image = i / bands;
+      band.first = tiles_down(plan) * (i % bands) / bands;
+      band.rows = tiles_down(plan) * (i % bands + 1) / bands - band.first;
+      run_band(&band);
+    }
+    sk_denormals_leave(plan->flush_denormals, before);
+    sk_tensor_clear_halo_in_team(y, batch);
+  }
+}
+
+const struct sk_conv_method sk_conv_method_winograd3 = {SK_ALGORITHM_WINOGRAD3, applies, measure, pack, run, 0};
