@@ -410,7 +410,7 @@ static void add_products(const struct panel *panel) {
   const struct planes y = output_planes(panel, Y22), residual = residual_planes(panel, Y22);
   const size_t pixels = row_pixels(panel), rows = panel->strip.pixels / pixels;
   for (size_t i = 0; i < panel->blocks * rows; i++) {
-  /* No strip is without a pixel. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
+    /* No strip is without a pixel. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
     const size_t block = i / rows, row = i % rows;
     const struct sk_strassen_output_args args = {
         .a = v.first + block * v.block + row * v.line,
