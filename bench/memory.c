@@ -39,8 +39,7 @@ struct sk_memory sk_memory_read(const sk_net *net) {
     sk_layer_info layer;
     if (sk_net_layer(net, i, &layer) || layer.weight_bytes <= plain_bytes(&layer)) continue;
     const size_t beyond = layer.weight_bytes - plain_bytes(&layer);
-    if (sk_winograd_outputs(layer.algorithm) || layer.algorithm == SK_ALGORITHM_WINOGRAD3)
-      memory.winograd_bytes += beyond;
+    if (sk_is_winograd(layer.algorithm)) memory.winograd_bytes += beyond;
     if (layer.algorithm == SK_ALGORITHM_STRASSEN) memory.strassen_bytes += beyond;
   }
   return memory;

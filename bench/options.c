@@ -410,7 +410,7 @@ static const struct option_entry entries[SK_OPTION_COUNT] = {
     [SK_OPTION_CANDIDATES] =
         {"candidates", "LIST",
          "what to try, separated by commas: direct, winograd2,\nwinograd4, winograd6, gemm, strassen, winograd3; "
-         "winograd6 has more\nthan four times winograd4's error \n[direct,winograd2,winograd4,strassen,winograd3]",
+         "winograd6\nhas more than four times winograd4's error\n[direct,winograd2,winograd4,strassen,winograd3]",
          0, false},
     [SK_OPTION_IMAGES] = {"images", "DIR", "a folder of pictures to run on [one random image]", 0, false},
     [SK_OPTION_HEAD] = {"head", "FILE", "take the last layer and its labels from a file of 'skiplane train-head'", 0,

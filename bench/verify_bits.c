@@ -292,7 +292,7 @@ static void bits_case(struct sk_verify *v, const void *parameters) {
   struct drawn d;
   draw(v, &d);
   d.bits = sk_verify_floats(v, MAX_IMAGES * d.out_floats);
-  const bool winograd = sk_conv_is_winograd(d.algorithm);
+  const bool winograd = sk_is_winograd(d.algorithm);
   if (!(winograd ? winograd_bits(v, &d) : chain_bits(&d))) sk_verify_fail(v, "no bits to compare with");
   for (size_t i = 0; i < WAYS && !sk_verify_failed(v); i++) run_way(v, &d);
 }

@@ -402,12 +402,8 @@ void sk_winograd_magnitude(const sk_reference_winograd *winograd, const sk_conv_
 
 /* ---- Convolutions by any algorithm ---- */
 
-bool sk_conv_is_winograd(sk_algorithm algorithm) {
-  return sk_winograd_outputs(algorithm) != 0 || algorithm == SK_ALGORITHM_WINOGRAD3;
-}
-
 bool sk_conv_mixes_inputs(sk_algorithm algorithm) {
-  return sk_conv_is_winograd(algorithm) || algorithm == SK_ALGORITHM_STRASSEN;
+  return sk_is_winograd(algorithm) || algorithm == SK_ALGORITHM_STRASSEN;
 }
 
 bool sk_conv_matrices(const sk_conv_shape *s, sk_algorithm algorithm, sk_reference_winograd *winograd) {

@@ -74,11 +74,8 @@ size_t sk_conv_roundings(const sk_conv_shape *shape, sk_algorithm algorithm);
 /* Whether an algorithm forms sums of inputs: its bound is larger than a plain sum's, and what is not finite spreads. */
 bool sk_conv_mixes_inputs(sk_algorithm algorithm);
 
-/* Whether it is one of Winograd's, whose filters are no integers where the plain ones are. */
-bool sk_conv_is_winograd(sk_algorithm algorithm);
-
-/* Find the exact matrices by which one of these does a convolution, F(3,4)'s for its phases. False if reference/ has no
- * such set. */
+/* Find the exact matrices by which one of Winograd's does a convolution, F(3,4)'s for its phases. False if reference/
+ * has no such set. */
 bool sk_conv_matrices(const sk_conv_shape *shape, sk_algorithm algorithm, sk_reference_winograd *winograd);
 
 /* Sum the absolute values of the terms of each output of such an algorithm, without bias. False if there are no exact

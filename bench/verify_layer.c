@@ -236,7 +236,7 @@ static void conv_variance(const struct conv *c, const struct sk_layer_inputs *in
   }
   for (size_t i = 0; i < weights; i++) c->weights[i] = c->folded.weights[i] * c->folded.weights[i];
   sk_reference_conv(c->shape, c->x, c->weights, NULL, variance, NULL);
-  const double bias_roundings = sk_conv_is_winograd(c->mode.algorithm) ? 1 : (double)c->terms;
+  const double bias_roundings = sk_is_winograd(c->mode.algorithm) ? 1 : (double)c->terms;
   for (size_t i = 0; i < c->folded.outputs * c->out_plane; i++) {
     variance[i] += bias_roundings * ROUNDING_VARIANCE * pow(c->folded.bias[i / c->out_plane], 2);
   }

@@ -300,7 +300,7 @@ static const float *contract_bits(struct sk_verify *v, const struct run *r) {
   float **bits = &f->bits[r->data][r->variant];
   if (*bits != NULL) return *bits;
   *bits = allocate(f->out_floats, sizeof **bits);
-  const bool winograd = sk_conv_is_winograd(r->options.algorithm);
+  const bool winograd = sk_is_winograd(r->options.algorithm);
   if (winograd ? generic_bits(v, r, *bits) : chain_bits(r, *bits)) return *bits;
   sk_verify_fail(v, "no bits to compare with: %s", winograd ? sk_error_message() : "out of memory");
   return NULL;
@@ -321,7 +321,7 @@ static struct sk_expected expect(const struct run *r, const float *bits, size_t 
                           .exact = f->exact[r->data][at] + bias + residual,
                           .bound = sk_rounding_bound(sk_conv_roundings(&f->shape, algorithm), magnitude) +
                                    f->underflow[r->data][algorithm]};
-  if (r->data == SK_DATA_INTEGERS && !sk_conv_is_winograd(algorithm)) e.bound = 0;
+  if (r->data == SK_DATA_INTEGERS && !sk_is_winograd(algorithm)) e.bound = 0;
   if ((r->variant & WITH_RELU) && e.exact < 0) e.exact = 0;
   return e;
 }
@@ -550,7 +550,7 @@ static void run_variant(struct sk_verify *v, const struct plan_case *c, enum sk_
 /* Winograd's filters are no integers, so it has no exact sums: reals only. */
 static void plan_case(struct sk_verify *v, const void *parameters) {
   const struct plan_case *c = parameters;
-  const bool winograd = sk_conv_is_winograd(c->algorithm);
+  const bool winograd = sk_is_winograd(c->algorithm);
   prepare_fixture(v, c->fixture);
   if (sk_conv_mixes_inputs(c->algorithm) && !c->fixture->mixed[SK_DATA_REALS][c->algorithm]) {
     sk_verify_fail(v, "no magnitudes for %s: no exact matrices, or no memory", sk_algorithm_name(c->algorithm));

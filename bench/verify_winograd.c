@@ -7,7 +7,11 @@
 #include "bench/verify_transforms.h"
 #include "dispatch/winograd_filter.h"
 
-enum { MAX_ALPHA = SK_REFERENCE_WINOGRAD_MAX_ALPHA, MAX_POINTS = MAX_ALPHA * MAX_ALPHA };
+enum {
+  MAX_ALPHA = SK_REFERENCE_WINOGRAD_MAX_ALPHA,
+  MAX_POINTS = MAX_ALPHA * MAX_ALPHA,
+  MAX_TAPS = SK_WINOGRAD_TAPS * SK_WINOGRAD_TAPS
+};
 
 struct winograd_case {
   size_t m, stride, taps;
@@ -341,25 +345,28 @@ static void output_case(struct sk_verify *v, const void *parameters) {
 
 /* The rows of G that differ, and where the exact matrices have them: with stride 2 the rows of the odd elements, which
  * come last, are the same one. */
-static size_t class_count(const struct winograd_case *c) { return c->m + 2; }
+static size_t class_count(const struct winograd_case *c) { return c->m + c->taps - 1; }
 
 /* Where value `i` of [classes][classes] stands among the exact ones, [alpha][alpha]. */
 static size_t exact_place(const struct winograd_case *c, size_t i) {
   return i / class_count(c) * c->exact.alpha + i % class_count(c);
 }
 
+static struct sk_winograd_filter filter_of(const struct winograd_case *c) {
+  return c->taps == 4 ? sk_winograd_filter_f3k4() : sk_winograd_filter_of(c->m, c->stride);
+}
+
 /* The matrix itself: done in double. The odd elements' rows of the exact one must be what the last row here stands for.
  */
 static void matrix_case(struct sk_verify *v, const void *parameters) {
   const struct winograd_case *c = parameters;
-  double g[MAX_ALPHA][3];
-  sk_winograd_filter_matrix(c->m, c->stride, g);
+  const struct sk_winograd_filter filter = filter_of(c);
   for (size_t j = 0; j < c->exact.alpha; j++) {
     const size_t class = j < class_count(c) ? j : class_count(c) - 1;
-    for (size_t k = 0; k < 3; k++) {
-      const double exact = sk_reference_rational_to_double(c->exact.filter[j][k]);
-      if (fabs(g[class][k] - exact) <= 0x1p-48 * fabs(exact)) continue;
-      sk_verify_fail(v, "g[%zu][%zu] is %.17g, expected %.17g for point %zu", class, k, g[class][k], exact, j);
+    for (size_t k = 0; k < c->taps; k++) {
+      const double g = filter.matrix[class][k], exact = sk_reference_rational_to_double(c->exact.filter[j][k]);
+      if (fabs(g - exact) <= 0x1p-48 * fabs(exact)) continue;
+      sk_verify_fail(v, "g[%zu][%zu] is %.17g, expected %.17g for point %zu", class, k, g, exact, j);
       return;
     }
   }
@@ -368,18 +375,16 @@ static void matrix_case(struct sk_verify *v, const void *parameters) {
 /* Done once per plan, in double: all but the last rounding is lost in 2^-48 of the terms' magnitude. */
 static void filter_case(struct sk_verify *v, const void *parameters) {
   const struct winograd_case *c = parameters;
-  const size_t classes = class_count(c);
-  double g[MAX_ALPHA][3];
-  sk_winograd_filter_matrix(c->m, c->stride, g);
+  const struct sk_winograd_filter filter = filter_of(c);
+  const size_t classes = class_count(c), taps = c->taps * c->taps;
   for (size_t n = 0; n < 500 && !sk_verify_failed(v); n++) {
-    float w[9][SK_BLOCK], u[MAX_POINTS][SK_BLOCK];
+    float w[MAX_TAPS][SK_BLOCK], u[MAX_POINTS][SK_BLOCK];
     const size_t lane = n % SK_BLOCK;
-    double real[9], absolute[9], exact[MAX_POINTS], magnitude[MAX_POINTS];
-    sk_random_fill(&v->random, SK_DATA_REALS, w[0], 9 * SK_BLOCK);
-    for (size_t t = 0; t < 9; t++) real[t] = (double)w[t][lane];
-    for (size_t t = 0; t < 9; t++) absolute[t] = fabs(real[t]);
+    double real[MAX_TAPS], absolute[MAX_TAPS], exact[MAX_POINTS], magnitude[MAX_POINTS];
+    sk_random_fill(&v->random, SK_DATA_REALS, w[0], taps * SK_BLOCK);
+    take_reals((const float(*)[SK_BLOCK])w, taps, lane, real, absolute);
     sk_fill_canaries(u[0], MAX_POINTS * SK_BLOCK);
-    sk_winograd_filter_transform(c->m, g, w, u);
+    sk_winograd_filter_transform(&filter, (const float(*)[SK_BLOCK])w, u);
     sk_reference_winograd_filter_2d(&c->exact, &c->exact, real, exact);
     sk_reference_winograd_filter_2d(&c->absolute, &c->absolute, absolute, magnitude);
     for (size_t i = 0; i < classes * classes; i++) {
@@ -387,38 +392,6 @@ static void filter_case(struct sk_verify *v, const void *parameters) {
       const double bound = sk_rounding_bound(1, fabs(exact[p])) + 0x1p-48 * magnitude[p];
       const struct sk_expected expected = {.exact = exact[p], .bound = bound};
       if (!sk_verify_value(v, u[i][lane], &expected, "u", n, i / classes, i % classes)) break;
-    }
-  }
-}
-
-static void matrix_case_f3k4(struct sk_verify *v, const void *parameters) {
-  const struct winograd_case *c = parameters;
-  double g[6][4];
-  sk_winograd_filter_matrix_f3k4(g);
-  for (size_t i = 0; i < 6 * 4 && !sk_verify_failed(v); i++) {
-    const double exact = sk_reference_rational_to_double(c->exact.filter[i / 4][i % 4]);
-    if (fabs(g[i / 4][i % 4] - exact) <= 0x1p-48 * fabs(exact)) continue;
-    sk_verify_fail(v, "g[%zu][%zu] is %.17g, expected %.17g", i / 4, i % 4, g[i / 4][i % 4], exact);
-  }
-}
-
-static void filter_case_f3k4(struct sk_verify *v, const void *parameters) {
-  const struct winograd_case *c = parameters;
-  double g[6][4];
-  sk_winograd_filter_matrix_f3k4(g);
-  for (size_t n = 0; n < 200 && !sk_verify_failed(v); n++) {
-    float w[16][SK_BLOCK], u[36][SK_BLOCK];
-    const size_t lane = n % SK_BLOCK;
-    double real[16], absolute[16], exact[36], magnitude[36];
-    sk_random_fill(&v->random, SK_DATA_REALS, w[0], 16 * SK_BLOCK);
-    take_reals((const float(*)[SK_BLOCK])w, 16, lane, real, absolute);
-    sk_winograd_filter_transform_f3k4((const double(*)[4])g, (const float(*)[SK_BLOCK])w, u);
-    sk_reference_winograd_filter_2d(&c->exact, &c->exact, real, exact);
-    sk_reference_winograd_filter_2d(&c->absolute, &c->absolute, absolute, magnitude);
-    for (size_t p = 0; p < 36; p++) {
-      const double bound = sk_rounding_bound(1, fabs(exact[p])) + 0x1p-48 * magnitude[p];
-      const struct sk_expected expected = {.exact = exact[p], .bound = bound};
-      if (!sk_verify_value(v, u[p][lane], &expected, "u", n, p / 6, p % 6)) break;
     }
   }
 }
@@ -484,8 +457,8 @@ static void cases_of_f3k4(struct sk_verify *v) {
   struct winograd_case parameters = {.m = 3, .stride = 1, .taps = 4};
   const sk_conv_shape any = {.stride_height = 2};
   if (!sk_conv_matrices(&any, SK_ALGORITHM_WINOGRAD3, &parameters.exact)) return; /* F(4,3)'s case has failed */
-  const struct sk_verify_case matrix = {"winograd_filter_f3k4", NULL, matrix_case_f3k4, &parameters};
-  const struct sk_verify_case filters = {"winograd_filter_f3k4", NULL, filter_case_f3k4, &parameters};
+  const struct sk_verify_case matrix = {"winograd_filter_f3k4", NULL, matrix_case, &parameters};
+  const struct sk_verify_case filters = {"winograd_filter_f3k4", NULL, filter_case, &parameters};
   parameters.absolute = sk_winograd_absolute(&parameters.exact);
   sk_verify_run(v, &matrix, "winograd_filter_f3k4/matrix");
   sk_verify_run(v, &filters, "winograd_filter_f3k4/random");

@@ -53,6 +53,11 @@ static inline size_t sk_winograd_outputs(sk_algorithm algorithm) {
   }
 }
 
+/* Whether an algorithm is one of Winograd's: F(m,3) or F(3,4). */
+static inline bool sk_is_winograd(sk_algorithm algorithm) {
+  return sk_winograd_outputs(algorithm) != 0 || algorithm == SK_ALGORITHM_WINOGRAD3;
+}
+
 /* Let runs on tensors end with a clip: act(v) = clip(v), after ReLU if that is planned, too.
  * Requires: minimum <= 0 <= maximum, so that lanes without a channel stay zero. */
 void sk_conv_set_clip(sk_conv *plan, struct sk_clip_bounds bounds);

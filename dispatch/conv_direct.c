@@ -1,6 +1,4 @@
 /* Direct convolution: groups of whole blocks, or one group of any size. */
-#include <string.h>
-
 #include "dispatch/conv_internal.h"
 #include "dispatch/long_row.h"
 #include "dispatch/status.h"
@@ -18,7 +16,7 @@ static size_t reduction(const sk_conv_shape *s) { return sk_conv_group_inputs(s)
 static float *packed_block(const sk_conv *plan, float *group_weights, size_t block, size_t channel, size_t tap) {
   const sk_conv_shape *s = &plan->shape;
   const size_t tile = plan->kernels->tile_blocks, blocks = sk_blocks(sk_conv_group_outputs(s));
-  const size_t panel = block / tile, side = sk_size_min(tile, blocks - panel * tile);
+  const size_t panel = block / tile, side = sk_panel_blocks(plan, blocks, panel);
   const size_t first = channel / SK_BLOCK * SK_BLOCK;
   const size_t width = sk_size_min(SK_BLOCK, sk_conv_group_inputs(s) - first);
   const size_t taps = s->kernel_height * s->kernel_width;
@@ -163,7 +161,7 @@ static struct division divide(const sk_conv *plan, size_t batch, const struct sk
                               const struct sk_tensor *residual, const struct sk_tensor *y) {
   const sk_conv_shape *s = &plan->shape;
   const bool flat = is_flat(plan, x, residual, y);
-  struct division d = {.panels = sk_size_divide_up(sk_blocks(sk_conv_group_outputs(s)), plan->kernels->tile_blocks),
+  struct division d = {.panels = sk_panel_count(plan, sk_blocks(sk_conv_group_outputs(s))),
                        .unit = flat ? plan->kernels->tile_pixels : 2,
                        .length = flat ? y->height * y->width : y->height,
                        .flat = flat,
@@ -228,7 +226,7 @@ static struct sk_conv_direct_args panel_args(const sk_conv *plan, const struct s
       .y = sk_tensor_at(y, image, out_plane),
       .y_block = sk_tensor_plane(y),
       .y_line = sk_tensor_row(y),
-      .blocks = sk_size_min(plan->kernels->tile_blocks, blocks - first),
+      .blocks = sk_panel_blocks(plan, blocks, panel),
       .channels = sk_conv_group_inputs(s),
       .kernel_height = s->kernel_height,
       .kernel_width = s->kernel_width,

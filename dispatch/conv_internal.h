@@ -17,7 +17,7 @@ struct sk_conv_method {
   bool (*applies)(const sk_conv_shape *shape);
   /* Set plan->weight_floats and plan->tensor_workspace_bytes. Allocates nothing. */
   sk_status (*measure)(sk_conv *plan);
-  /* Pack weights[OIHW] into plan->weights, which are zero. */
+  /* Pack weights[OIHW] into plan->weights, which are zero; plan->bias is there, and may be changed to what is added. */
   void (*pack)(sk_conv *plan, const float *weights);
   /* Compute y, and leave its halo zero. */
   void (*run)(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
@@ -51,7 +51,7 @@ struct sk_conv {
   size_t weight_floats;
   float *bias; /* [ceil(out_channels/16)][16] */
   size_t tensor_workspace_bytes;
-  size_t tile_block; /* Winograd: tiles transformed and multiplied at a time */
+  size_t tile_block; /* Winograd: tiles, of F(3,4) rows of tiles, transformed and multiplied at a time */
   bool tiles_apart;  /* Winograd: by one thread, a panel of outputs at a time */
 };
 
@@ -94,6 +94,16 @@ static inline struct sk_share sk_share_panels(struct sk_share share, size_t befo
 }
 
 static inline size_t sk_blocks(size_t channels) { return sk_size_divide_up(channels, SK_BLOCK); }
+
+/* Panels of output blocks, as many of them as the direct kernel's tile has, and the blocks of one: the last may have
+ * fewer. */
+static inline size_t sk_panel_count(const sk_conv *plan, size_t blocks) {
+  return sk_size_divide_up(blocks, plan->kernels->tile_blocks);
+}
+static inline size_t sk_panel_blocks(const sk_conv *plan, size_t blocks, size_t panel) {
+  const size_t tile = plan->kernels->tile_blocks;
+  return sk_size_min(tile, blocks - panel * tile);
+}
 
 /* Run the direct kernel, where that pays in parts of the chains: the weights of one part stay in the L1 cache while all
  * register tiles of the patch pass by, and unfinished sums wait in y. */

@@ -49,13 +49,8 @@ static size_t half_out_blocks(const sk_conv *plan) { return half_outputs(plan) /
 /* Pixels of the first half of an image. The second may have one fewer. */
 static size_t half_pixels(const sk_conv *plan) { return sk_size_divide_up(plan->out_height * plan->out_width, 2); }
 
-static size_t panel_count(const sk_conv *plan) {
-  return sk_size_divide_up(half_out_blocks(plan), plan->kernels->tile_blocks);
-}
-
 static size_t panel_blocks(const sk_conv *plan, size_t panel) {
-  const size_t tile = plan->kernels->tile_blocks;
-  return sk_size_min(tile, half_out_blocks(plan) - panel * tile);
+  return sk_panel_blocks(plan, half_out_blocks(plan), panel);
 }
 
 /* Where the weights of a product lie: [panel][product][channel of the half][blocks of the panel][16]. */
@@ -65,8 +60,8 @@ static float *product_weights(const sk_conv *plan, size_t panel, size_t product)
   return plan->weights + first * block;
 }
 
-/* Form the weights of all products from those of a channel and an output of each half, w<channel half><output half>,
- * in double precision, rounded once. */
+/* Form the weights of all products, in their order, from those of a channel and an output of each half, w<channel
+ * half><output half>, in double precision, rounded once. */
 static void sum_weights(double w11, double w12, double w21, double w22, float sums[PRODUCTS]) {
   sums[0] = (float)w11;
   sums[1] = (float)w21;
@@ -83,8 +78,8 @@ static void pack_square(const sk_conv *plan, const float *weights, size_t block,
   const size_t inputs = plan->shape.in_channels, half = half_inputs(plan);
   float *const packed = product_weights(plan, panel, 0) + block % tile * SK_BLOCK;
   for (size_t l = 0; l < SK_BLOCK; l++) {
-    const float *const first = weights + (block * SK_BLOCK + l) * inputs, *const second =
-                                                                              first + half_outputs(plan) * inputs;
+    const float *const first = weights + (block * SK_BLOCK + l) * inputs;
+    const float *const second = first + half_outputs(plan) * inputs;
     for (size_t c = channel; c < channel + SK_BLOCK; c++) {
       float sums[PRODUCTS];
       sum_weights((double)first[c], (double)second[c], (double)first[half + c], (double)second[half + c], sums);
@@ -142,7 +137,7 @@ static struct division divide(const sk_conv *plan, size_t batch, const struct sk
                               const struct sk_tensor *residual, const struct sk_tensor *y) {
   const sk_conv_shape *s = &plan->shape;
   const bool has_rows = y->halo > 0 || (residual && residual->halo > 0);
-  struct division d = {.panels = panel_count(plan),
+  struct division d = {.panels = sk_panel_count(plan, half_out_blocks(plan)),
                        .pixels = half_pixels(plan),
                        .gathers = s->stride_height > 1 || s->stride_width > 1 || x->halo > 0,
                        .by_rows = has_rows && has_whole_rows(plan),
@@ -297,8 +292,8 @@ static struct quarter place_quarter(const struct panel *panel, enum place place)
 
 /* The planes of a quarter in a tensor of one long row, or of whole rows. */
 static struct planes tensor_planes(const struct panel *panel, const struct sk_tensor *t, struct quarter q) {
-  const size_t row = q.first / t->width, column = q.first % t->width;
-  float *const first = sk_tensor_at(t, panel->image, q.plane) + row * sk_tensor_row(t) + column * SK_BLOCK;
+  const struct sk_long_row row = sk_long_row_of_outputs(t);
+  float *const first = sk_tensor_at(t, panel->image, q.plane) + sk_long_row_pixel(&row, q.first);
   return (struct planes){first, sk_tensor_plane(t), sk_tensor_row(t)};
 }
 

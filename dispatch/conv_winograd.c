@@ -78,8 +78,8 @@ static sk_winograd_output_fn *output_kernel(const sk_conv *plan) {
  * [class][panel] together. */
 static float *panel_weights(const sk_conv *plan, size_t class, size_t panel) {
   const sk_conv_shape *s = &plan->shape;
-  const size_t tile = plan->kernels->tile_blocks, blocks = sk_blocks(s->out_channels);
-  const size_t before = panel * tile, side = sk_size_min(tile, blocks - before), column = SK_BLOCK * s->in_channels;
+  const size_t blocks = sk_blocks(s->out_channels), before = panel * plan->kernels->tile_blocks;
+  const size_t side = sk_panel_blocks(plan, blocks, panel), column = SK_BLOCK * s->in_channels;
   const size_t first = plan->tiles_apart ? before * class_count(plan) + class * side : class * blocks + before;
   return plan->weights + first * column;
 }
@@ -97,18 +97,16 @@ static void gather_filters(const sk_conv_shape *s, const float *weights, size_t 
 
 static void pack(sk_conv *plan, const float *weights) {
   const sk_conv_shape *s = &plan->shape;
-  const size_t m = outputs_per_side(plan), classes = class_count(plan), tile = plan->kernels->tile_blocks;
-  const size_t blocks = sk_blocks(s->out_channels);
-  double g[8][3];
-  sk_winograd_filter_matrix(m, stride(plan), g);
+  const size_t classes = class_count(plan), tile = plan->kernels->tile_blocks, blocks = sk_blocks(s->out_channels);
+  const struct sk_winograd_filter filter = sk_winograd_filter_of(outputs_per_side(plan), stride(plan));
   for (size_t block = 0; block < blocks; block++) {
-    const size_t panel = block / tile, side = sk_size_min(tile, blocks - panel * tile);
+    const size_t panel = block / tile, side = sk_panel_blocks(plan, blocks, panel);
     float *const first = panel_weights(plan, 0, panel) + block % tile * SK_BLOCK;
     const size_t step = (size_t)(panel_weights(plan, 1, panel) - panel_weights(plan, 0, panel));
     for (size_t c = 0; c < s->in_channels; c++) {
       float w[9][SK_BLOCK], u[64][SK_BLOCK];
       gather_filters(s, weights, block, c, w);
-      sk_winograd_filter_transform(m, g, w, u);
+      sk_winograd_filter_transform(&filter, (const float(*)[SK_BLOCK])w, u);
       for (size_t i = 0; i < classes; i++) memcpy(first + i * step + c * side * SK_BLOCK, u[i], sizeof u[i]);
     }
   }
@@ -306,7 +304,6 @@ static void transform_inputs(const struct winograd_block *block, struct sk_share
 /* The arguments of the kernel for a panel, but for what depends on class and point. */
 static struct sk_conv_direct_args panel_args(const struct winograd_block *block, size_t panel) {
   const sk_conv *plan = block->plan;
-  const size_t first = panel * plan->kernels->tile_blocks;
   return (struct sk_conv_direct_args){
       .x_block = plane_stride(block),
       .x_ahead = plane_stride(block),
@@ -314,7 +311,7 @@ static struct sk_conv_direct_args panel_args(const struct winograd_block *block,
       .x_channel = 1,
       .y_block = plane_stride(block),
       .rows = 1,
-      .blocks = sk_size_min(plan->kernels->tile_blocks, sk_tensor_planes(block->y) - first),
+      .blocks = sk_panel_blocks(plan, sk_tensor_planes(block->y), panel),
       .channels = plan->shape.in_channels,
       .kernel_height = 1,
       .kernel_width = 1,
@@ -385,7 +382,7 @@ static void transform_outputs(const struct winograd_block *block, struct sk_shar
 }
 
 static size_t panel_count(const struct winograd_block *block) {
-  return sk_size_divide_up(sk_tensor_planes(block->y), block->plan->kernels->tile_blocks);
+  return sk_panel_count(block->plan, sk_tensor_planes(block->y));
 }
 
 /* Multiply one panel and transform it back. */

@@ -37,8 +37,8 @@ static size_t band_rows(const sk_conv *plan) { return plan->tile_block; }
 
 /* Where the weights of one panel and point begin: [panel][point][channel][blocks of the panel][16]. */
 static float *panel_weights(const sk_conv *plan, size_t panel, size_t point) {
-  const size_t tile = plan->kernels->tile_blocks, first = panel * tile;
-  const size_t side = sk_size_min(tile, out_blocks(plan) - first), column = SK_BLOCK * phase_channels(plan);
+  const size_t first = panel * plan->kernels->tile_blocks, column = SK_BLOCK * phase_channels(plan);
+  const size_t side = sk_panel_blocks(plan, out_blocks(plan), panel);
   return plan->weights + (first * POINTS + point * side) * column;
 }
 
@@ -59,14 +59,13 @@ static void gather_filters(const sk_conv_shape *s, const float *weights, size_t 
 
 static void pack(sk_conv *plan, const float *weights) {
   const size_t tile = plan->kernels->tile_blocks, channels = phase_channels(plan);
-  double g[ALPHA][TAPS];
-  sk_winograd_filter_matrix_f3k4(g);
+  const struct sk_winograd_filter filter = sk_winograd_filter_f3k4();
   for (size_t i = 0; i < out_blocks(plan) * channels; i++) {
     const size_t block = i / channels, c = i % channels, panel = block / tile;
-    const size_t side = sk_size_min(tile, out_blocks(plan) - panel * tile);
+    const size_t side = sk_panel_blocks(plan, out_blocks(plan), panel);
     float w[TAPS * TAPS][SK_BLOCK], u[POINTS][SK_BLOCK];
     gather_filters(&plan->shape, weights, block, c, w);
-    sk_winograd_filter_transform_f3k4((const double(*)[TAPS])g, (const float(*)[SK_BLOCK])w, u);
+    sk_winograd_filter_transform(&filter, (const float(*)[SK_BLOCK])w, u);
     for (size_t p = 0; p < POINTS; p++) {
       memcpy(panel_weights(plan, panel, p) + (c * side + block % tile) * SK_BLOCK, u[p], sizeof u[p]);
     }
@@ -105,8 +104,8 @@ static void choose_band(sk_conv *plan) {
 static sk_status measure(sk_conv *plan) {
   const sk_status status = sk_conv_size_weights(plan, POINTS, out_blocks(plan) * SK_BLOCK, phase_channels(plan));
   if (status) return status;
-  /* A row of tiles has less than ten times as many floats as one row of an image has outputs, whose bytes are a size.
-   */
+  /* Whether a band of one row of tiles has a size at all: its points, and as much again for its phases and odd pixels.
+   * Bands of more are held to a budget. */
   size_t bytes;
   if (sk_size_multiply(tiles_across(plan), POINTS * (1 + plan->kernels->tile_blocks) * SK_BLOCK * 2 * sizeof(float),
                        &bytes) &&
@@ -255,8 +254,8 @@ static void transform_outputs(const struct band *band, size_t block, size_t plan
 }
 
 static void run_panel(const struct band *band, size_t panel) {
-  const size_t tile = band->plan->kernels->tile_blocks, first = panel * tile;
-  const size_t blocks = sk_size_min(tile, out_blocks(band->plan) - first);
+  const size_t first = panel * band->plan->kernels->tile_blocks;
+  const size_t blocks = sk_panel_blocks(band->plan, out_blocks(band->plan), panel);
   multiply(band, panel, blocks);
   for (size_t block = 0; block < blocks; block++) transform_outputs(band, block, first + block);
 }
@@ -266,7 +265,7 @@ static void run_band(const struct band *band) {
   const size_t row = phase_columns(plan) * SK_BLOCK, rows = band->rows * OUTPUTS + TAPS - 1;
   for (size_t i = 0; i < rows; i++) gather_row(band, band->first * OUTPUTS + i, band->phases + i * row);
   transform_inputs(band);
-  const size_t panels = sk_size_divide_up(out_blocks(plan), plan->kernels->tile_blocks);
+  const size_t panels = sk_panel_count(plan, out_blocks(plan));
   for (size_t panel = 0; panel < panels; panel++) run_panel(band, panel);
 }
 

@@ -4,10 +4,6 @@
 
 #include "dispatch/size.h"
 
-static size_t pixel_at(const struct sk_long_row *row, size_t p) {
-  return p / row->width * row->row + p % row->width * row->pixel;
-}
-
 /* Pixels from `p` on that lie in one row, of those before `end`. */
 static size_t pixels_of_row(const struct sk_long_row *row, size_t p, size_t end) {
   return sk_size_min(row->width - p % row->width, end - p);
@@ -21,13 +17,13 @@ static void copy_pixels(float *to, const float *from, size_t pixels, size_t step
 void sk_long_row_gather(const struct sk_long_row *row, const float *from, size_t first, size_t count, float *to) {
   for (size_t p = first, pixels; p < first + count; p += pixels, to += pixels * SK_BLOCK) {
     pixels = pixels_of_row(row, p, first + count);
-    copy_pixels(to, from + pixel_at(row, p), pixels, row->pixel);
+    copy_pixels(to, from + sk_long_row_pixel(row, p), pixels, row->pixel);
   }
 }
 
 void sk_long_row_cut(const struct sk_long_row *row, const float *from, float *to, size_t first, size_t count) {
   for (size_t p = first, pixels; p < first + count; p += pixels, from += pixels * SK_BLOCK) {
     pixels = pixels_of_row(row, p, first + count);
-    memcpy(to + pixel_at(row, p), from, pixels * SK_BLOCK * sizeof *to);
+    memcpy(to + sk_long_row_pixel(row, p), from, pixels * SK_BLOCK * sizeof *to);
   }
 }

@@ -5,11 +5,15 @@
 
 #include "dispatch/tensor.h"
 
-/* Where pixel p of the long row lies in a plane of NCHW16c: p / width * row + p % width * pixel floats from the first.
- */
+/* Where its pixels lie in a plane of NCHW16c: the pixels of a row, and floats from one row and pixel to the next. */
 struct sk_long_row {
   size_t width, row, pixel;
 };
+
+/* Floats from the first pixel to pixel p. */
+static inline size_t sk_long_row_pixel(const struct sk_long_row *row, size_t p) {
+  return p / row->width * row->row + p % row->width * row->pixel;
+}
 
 /* Of the inputs that a 1x1 convolution reads for outputs `out_width` wide, counted from its first tap. */
 static inline struct sk_long_row sk_long_row_of_inputs(const sk_conv_shape *shape, const struct sk_tensor *x,

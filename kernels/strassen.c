@@ -4,14 +4,6 @@
 /* How far ahead pixels are asked for, most of which lie beyond the L1 cache. */
 enum { AHEAD_PIXELS = 8 };
 
-/* The address may be of nothing, which a prefetch may ask for: the sum is formed in integers. */
-SK_INLINE void prefetch(const float *x, size_t distance) {
-  __builtin_prefetch((const void *)((uintptr_t)x + distance * sizeof *x)); /* NOLINT(performance-no-int-to-ptr) */
-}
-SK_INLINE void prefetch_for_writing(const float *y, size_t distance) {
-  __builtin_prefetch((const void *)((uintptr_t)y + distance * sizeof *y), 1); /* NOLINT(performance-no-int-to-ptr) */
-}
-
 SK_INLINE void prefetch_pixels(const struct sk_strassen_input_args *args, size_t pixel) {
   const size_t at = (pixel + AHEAD_PIXELS) * SK_BLOCK;
   SK_UNROLL for (size_t i = 0; i < 4; i++) {

@@ -104,14 +104,20 @@ Test(conv, winograd_of_stride_2_has_tiles_of_2_and_4) {
   expect_refused(&shape, &options, SK_UNSUPPORTED, "winograd6 does not apply");
 }
 
+/* What an algorithm takes it runs. */
+static void expect_taken(const sk_conv_shape *shape, sk_algorithm algorithm) {
+  static const float many_weights[64 * 96];
+  sk_conv *plan = NULL;
+  cr_assert_eq(sk_conv_create(&plan, shape, many_weights, NULL, &(sk_conv_options){.algorithm = algorithm}), SK_OK,
+               "%s", sk_error_message());
+  cr_expect_eq(sk_conv_algorithm(plan), algorithm);
+  sk_conv_destroy(plan);
+}
+
 Test(conv, strassen_takes_1x1_without_padding_that_has_halves) {
   const sk_conv_options options = {.algorithm = SK_ALGORITHM_STRASSEN};
   const sk_conv_shape halved = {1, 64, 5, 5, 32, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0, 1};
-  static const float many_weights[64 * 96];
-  sk_conv *plan = NULL;
-  cr_assert_eq(sk_conv_create(&plan, &halved, many_weights, NULL, &options), SK_OK, "%s", sk_error_message());
-  cr_expect_eq(sk_conv_algorithm(plan), SK_ALGORITHM_STRASSEN);
-  sk_conv_destroy(plan);
+  expect_taken(&halved, SK_ALGORITHM_STRASSEN);
   sk_conv_shape others[5] = {halved, halved, halved, halved, halved};
   others[0].in_channels = 48;
   others[1].out_channels = 80;
@@ -124,11 +130,7 @@ Test(conv, strassen_takes_1x1_without_padding_that_has_halves) {
 Test(conv, phases_take_7x7_of_stride_2_and_few_channels) {
   const sk_conv_options options = {.algorithm = SK_ALGORITHM_WINOGRAD3};
   const sk_conv_shape stem = {1, 4, 9, 9, 5, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3, 1};
-  static const float many_weights[5 * 5 * 49];
-  sk_conv *plan = NULL;
-  cr_assert_eq(sk_conv_create(&plan, &stem, many_weights, NULL, &options), SK_OK, "%s", sk_error_message());
-  cr_expect_eq(sk_conv_algorithm(plan), SK_ALGORITHM_WINOGRAD3);
-  sk_conv_destroy(plan);
+  expect_taken(&stem, SK_ALGORITHM_WINOGRAD3);
   sk_conv_shape others[4] = {stem, stem, stem, stem};
   others[0].in_channels = 5;
   others[1].kernel_height = 5;

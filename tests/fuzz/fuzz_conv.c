@@ -77,8 +77,7 @@ static bool draw_case(struct choices *choices, struct sk_conv_case *c) {
   c->data = (enum sk_data)between(choices, SK_DATA_INTEGERS, SK_DATA_KINDS - 1);
   c->seed = between(choices, 0, 255);
   if (sk_conv_case_check(&c->shape, c->algorithm) || !is_small(&c->shape)) return false;
-  if ((sk_winograd_outputs(c->algorithm) || c->algorithm == SK_ALGORITHM_WINOGRAD3) && c->data == SK_DATA_INTEGERS)
-    c->data = SK_DATA_REALS;
+  if (sk_is_winograd(c->algorithm) && c->data == SK_DATA_INTEGERS) c->data = SK_DATA_REALS;
   draw_way(choices, c);
   return true;
 }
