@@ -72,61 +72,113 @@ static void input_case(struct sk_verify *v, const void *parameters) {
   }
 }
 
-/* ---- Outputs ---- */
+/* ---- Chains that fork ---- */
 
-struct output_run {
+struct fork_case {
+  size_t rows, pixels, channels;
+};
+
+struct fork_run {
+  size_t blocks;
   enum sk_data data;
   bool residual;
   enum sk_activation activation;
   enum sk_guard_side side;
 };
 
-static void check_sums(struct sk_verify *v, const float *got, const float *before, const float *b, size_t floats) {
-  for (size_t at = 0; at < floats; at++) {
-    const struct sk_expected expected = {before[at] + b[at], true, 0, INFINITY};
-    if (!sk_verify_value(v, got[at], &expected, "c", 0, at / SK_BLOCK, at % SK_BLOCK)) return;
-  }
+/* Arrays of one run, each [block][row][pixel][16] but for x, which has blocks of its channels, and the weights. */
+struct fork_arrays {
+  float *x, *weights, *bias, *resume, *fork, *residual;
+  size_t row, block; /* floats of a row, and of a block */
+};
+
+static struct fork_arrays make_fork_arrays(struct sk_verify *v, const struct fork_case *c, const struct fork_run *r) {
+  struct fork_arrays a = {.row = c->pixels * SK_BLOCK, .block = c->rows * c->pixels * SK_BLOCK};
+  const size_t in_blocks = (c->channels + SK_BLOCK - 1) / SK_BLOCK;
+  a.x = sk_verify_random_floats(v, r->data, in_blocks * a.block);
+  a.weights = sk_verify_random_floats(v, r->data, c->channels * r->blocks * SK_BLOCK);
+  a.bias = sk_verify_random_floats(v, r->data, r->blocks * SK_BLOCK);
+  a.resume = sk_verify_random_floats(v, r->data, r->blocks * a.block);
+  a.fork = sk_verify_random_floats(v, r->data, r->blocks * a.block);
+  a.residual = sk_verify_random_floats(v, r->data, r->blocks * a.block);
+  return a;
 }
 
-static void output_run(struct sk_verify *v, const struct strassen_case *c, const struct output_run *r) {
-  const size_t floats = c->pixels * SK_BLOCK, outputs = c->partners * SK_BLOCK;
-  const float *a = sk_verify_random_floats(v, r->data, floats), *b = sk_verify_random_floats(v, r->data, floats);
-  const float *before = sk_verify_random_floats(v, r->data, floats);
-  const float *residual = r->residual ? sk_verify_random_floats(v, r->data, outputs) : NULL;
-  float *bits = sk_verify_floats(v, outputs), *sums = sk_verify_floats(v, floats);
-  memcpy(sums, before, floats * sizeof *sums);
-  for (size_t at = 0; at < outputs; at++) {
-    const float sum = a[at] + b[at];
-    bits[at] = sk_activate(r->activation, residual ? sum + residual[at] : sum);
+/* The chain of the output at `at` of block `block`: of its pixel's channels, from the bias. */
+static float fork_chain(const struct fork_case *c, const struct fork_run *r, const struct fork_arrays *a, size_t block,
+                        size_t at) {
+  const size_t pixel = at / SK_BLOCK * SK_BLOCK, output = block * SK_BLOCK + at % SK_BLOCK;
+  float sum = a->bias[output];
+  for (size_t k = 0; k < c->channels; k++) {
+    const float x = a->x[k / SK_BLOCK * a->block + pixel + k % SK_BLOCK];
+    sum = sk_exact_fma(x, a->weights[k * r->blocks * SK_BLOCK + output], sum);
   }
-  const struct sk_strassen_output_args args = {
-      .a = sk_verify_input(v, SK_SLOT_X, a, floats, r->side),
-      .b = sk_verify_input(v, SK_SLOT_WEIGHTS, b, floats, r->side),
-      .c = sums,
-      .residual = residual ? sk_verify_input(v, SK_SLOT_RESIDUAL, residual, outputs, r->side) : NULL,
+  return sum;
+}
+
+/* Check y = act(resume + chain + residual) and fork = fork + chain, whose sums `got` are now. */
+static void check_fork(struct sk_verify *v, const struct fork_case *c, const struct fork_run *r,
+                       const struct fork_arrays *a, const float *y, const float *got) {
+  for (size_t n = 0; n < r->blocks * a->block; n++) {
+    const size_t at = n % a->block, pixel = at / SK_BLOCK;
+    const float chain = fork_chain(c, r, a, n / a->block, at), sum = a->resume[n] + chain;
+    const float out = sk_activate(r->activation, r->residual ? sum + a->residual[n] : sum);
+    const struct sk_expected output = {out, true, 0, INFINITY}, forked = {a->fork[n] + chain, true, 0, INFINITY};
+    if (!sk_verify_value(v, y[n], &output, "y", n / a->block, pixel / c->pixels, pixel % c->pixels)) return;
+    if (!sk_verify_value(v, got[n], &forked, "fork", n / a->block, pixel / c->pixels, pixel % c->pixels)) return;
+  }
+  sk_verify_inputs_unchanged(v);
+}
+
+static void fork_run(struct sk_verify *v, const struct fork_case *c, const struct fork_run *r) {
+  const struct fork_arrays a = make_fork_arrays(v, c, r);
+  const size_t outputs = r->blocks * a.block, inputs = (c->channels + SK_BLOCK - 1) / SK_BLOCK * a.block;
+  float *fork = sk_verify_floats(v, outputs);
+  memcpy(fork, a.fork, outputs * sizeof *fork);
+  const struct sk_conv_direct_args args = {
+      .x = sk_verify_input(v, SK_SLOT_X, a.x, inputs, r->side),
+      .x_block = a.block,
+      .x_line = a.row,
+      .x_pixel = SK_BLOCK,
+      .x_channel = 1,
+      .weights = sk_verify_input(v, SK_SLOT_WEIGHTS, a.weights, c->channels * r->blocks * SK_BLOCK, r->side),
+      .bias = sk_verify_input(v, SK_SLOT_BIAS, a.bias, r->blocks * SK_BLOCK, r->side),
+      .resume = sk_verify_input(v, SK_SLOT_WORKSPACE, a.resume, outputs, r->side),
+      .fork = fork,
+      .resume_block = a.block,
+      .resume_line = a.row,
+      .residual = r->residual ? sk_verify_input(v, SK_SLOT_RESIDUAL, a.residual, outputs, r->side) : NULL,
+      .residual_block = a.block,
+      .residual_line = a.row,
       .y = sk_verify_output(v, SK_SLOT_Y, outputs, r->side),
+      .y_block = a.block,
+      .y_line = a.row,
+      .rows = c->rows,
       .pixels = c->pixels,
-      .partners = c->partners,
+      .blocks = r->blocks,
+      .channels = c->channels,
+      .kernel_height = 1,
+      .kernel_width = 1,
       .relu = r->activation == SK_ACTIVATION_RELU,
       .clip = r->activation == SK_ACTIVATION_CLIP,
       .bounds = sk_activation_bounds,
   };
-  v->kernels->strassen_output(&args);
-  const struct sk_plane_check check = {args.y, 1, c->partners, outputs, bits, NULL, NULL, 0, false};
-  sk_plane_check(v, &check);
-  if (!sk_verify_failed(v)) check_sums(v, sums, before, b, floats);
+  v->kernels->conv_direct(&args);
+  check_fork(v, c, r, &a, args.y, fork);
 }
 
-static void output_case(struct sk_verify *v, const void *parameters) {
-  for (size_t i = 0; i < KINDS * 2 * SK_ACTIVATIONS * SK_GUARD_SIDES && !sk_verify_failed(v); i++) {
-    const struct output_run r = {.data = (enum sk_data)(i % KINDS),
-                                 .residual = i / KINDS % 2 == 1,
-                                 .activation = (enum sk_activation)(i / KINDS / 2 % SK_ACTIVATIONS),
-                                 .side = (enum sk_guard_side)(i / KINDS / 2 / SK_ACTIVATIONS)};
+static void fork_case(struct sk_verify *v, const void *parameters) {
+  const size_t runs = v->kernels->tile_blocks * KINDS * 2 * SK_ACTIVATIONS * SK_GUARD_SIDES;
+  for (size_t i = 0; i < runs && !sk_verify_failed(v); i++) {
+    const struct fork_run r = {.data = (enum sk_data)(i % KINDS),
+                               .residual = i / KINDS % 2 == 1,
+                               .activation = (enum sk_activation)(i / KINDS / 2 % SK_ACTIVATIONS),
+                               .side = (enum sk_guard_side)(i / KINDS / 2 / SK_ACTIVATIONS % SK_GUARD_SIDES),
+                               .blocks = i / KINDS / 2 / SK_ACTIVATIONS / SK_GUARD_SIDES + 1};
     const size_t mark = v->scratch_count;
-    sk_verify_at(v, "%s, %s, %s, %s", sk_data_name(r.data), r.residual ? "residual" : "no residual",
-                 sk_activation_name(r.activation), sk_guard_side_name(r.side));
-    output_run(v, parameters, &r);
+    sk_verify_at(v, "%s, %zu blocks, %s, %s, %s", sk_data_name(r.data), r.blocks,
+                 r.residual ? "residual" : "no residual", sk_activation_name(r.activation), sk_guard_side_name(r.side));
+    fork_run(v, parameters, &r);
     sk_verify_release(v, mark);
   }
 }
@@ -138,9 +190,14 @@ void sk_verify_strassen_kernels(struct sk_verify *v) {
     for (size_t partners = pixels - 1; partners <= pixels; partners++) {
       const struct strassen_case parameters = {pixels, partners};
       const struct sk_verify_case input = {"strassen_input", NULL, input_case, &parameters};
-      const struct sk_verify_case output = {"strassen_output", NULL, output_case, &parameters};
       sk_verify_run(v, &input, "strassen_input/%zu-%zu", pixels, partners);
-      if (partners > 0) sk_verify_run(v, &output, "strassen_output/%zu-%zu", pixels, partners);
+    }
+  }
+  for (size_t rows = 1; rows <= 3; rows++) {                               /* a pair of rows and a single one */
+    for (size_t pixels = 1; pixels <= 29; pixels += pixels < 15 ? 1 : 7) { /* all tiles, and rows of several */
+      const struct fork_case parameters = {rows, pixels, rows * SK_BLOCK};
+      const struct sk_verify_case fork = {"conv_direct", NULL, fork_case, &parameters};
+      sk_verify_run(v, &fork, "conv_direct/fork/%zux%zu", rows, pixels);
     }
   }
 }

@@ -121,6 +121,7 @@ static inline void sk_prefetch_pixels(const float *first, size_t row, size_t row
   for (size_t i = 0; i < rows; i++) {
     for (size_t j = 0; j < columns; j++) {
       const float *const pixel = first + i * row + j * SK_BLOCK;
+      __asm__ volatile(""); /* gcc 12 removes loops that do nothing but prefetch */
       if (written) {
         __builtin_prefetch(pixel, 1);
       } else {

@@ -12,27 +12,28 @@
  *   y21 = v + x22 (w21 - t2)         y22 = v + p
  *
  * The sums of weights are formed when they are packed. A product is a 1x1 convolution of its own, run by the direct
- * kernel; it goes on from the sums that another has left, which is how products are added, but for p.
+ * kernel; it goes on from the sums that another has left, which is how products are added. Only p ends in two sums.
  * Source: Strassen (1969) in the form of Winograd (1971), Knuth, The Art of Computer Programming, volume 2, 4.6.4.
  */
 #include "dispatch/conv_internal.h"
 #include "dispatch/long_row.h"
 #include "dispatch/status.h"
 
-enum { QUARTERS = 4, SUMS = 4, KEPT = 3, PRODUCTS = 7 };
+enum { QUARTERS = 4, SUMS = 4, KEPT = 2, PRODUCTS = 7 };
 
 /* What a product reads: a quarter of the inputs or a sum of them. */
 enum operand { X11, X12, X21, X22, S1, S2, S3, S4 };
 
 /* Where it goes, and what it goes on from: a quarter of the outputs, or what is kept for others to go on from. */
-enum place { Y11, Y12, Y21, Y22, U, V, P, NOTHING };
+enum place { Y11, Y12, Y21, Y22, U, V, NOTHING };
 
-/* The products, in the order in which they are computed and their weights packed. Before the last u becomes u + p. */
+/* The products, in the order in which they are computed and their weights packed. p, the last but one, forks: it is
+ * added to v for y22, and to u as well. */
 static const struct product {
   enum operand operand;
-  enum place from, to; /* from nothing: u begins with the bias of the first half, p with that of the second */
+  enum place from, to; /* from nothing: with the bias */
 } products[PRODUCTS] = {
-    {X11, NOTHING, U}, {X12, U, Y11}, {S2, U, U}, {S3, U, V}, {X22, V, Y21}, {S1, NOTHING, P}, {S4, U, Y12},
+    {X11, NOTHING, U}, {X12, U, Y11}, {S2, U, U}, {S3, U, V}, {X22, V, Y21}, {S1, V, Y22}, {S4, U, Y12},
 };
 
 static bool applies(const sk_conv_shape *s) {
@@ -297,10 +298,15 @@ static struct planes tensor_planes(const struct panel *panel, const struct sk_te
   return (struct planes){first, sk_tensor_plane(t), sk_tensor_row(t)};
 }
 
+/* Whether a quarter's outputs are computed apart, to be cut into rows, or because y22 has one pixel fewer than p. */
+static bool is_cut(const struct panel *panel, enum place place) {
+  return panel->run->division.cuts || (place == Y22 && panel->strip.partners < panel->strip.pixels);
+}
+
 /* Where the outputs of a quarter are computed: in place, or to be cut afterwards. */
 static struct planes output_planes(const struct panel *panel, enum place place) {
   const struct strassen_run *run = panel->run;
-  if (run->division.cuts) return own_planes(panel, run->uncut, (size_t)place);
+  if (is_cut(panel, place)) return own_planes(panel, run->uncut, (size_t)place);
   return tensor_planes(panel, run->y, place_quarter(panel, place));
 }
 
@@ -309,7 +315,7 @@ static struct planes residual_planes(const struct panel *panel, enum place place
   const struct strassen_run *run = panel->run;
   const struct quarter q = place_quarter(panel, place);
   if (!run->residual) return (struct planes){0};
-  if (!run->division.cuts) return tensor_planes(panel, run->residual, q);
+  if (!is_cut(panel, place)) return tensor_planes(panel, run->residual, q);
   const struct sk_long_row row = sk_long_row_of_outputs(run->residual);
   const struct planes own = output_planes(panel, place);
   for (size_t b = 0; b < panel->blocks; b++) {
@@ -345,17 +351,30 @@ static void set_operand(const struct panel *panel, enum operand operand, struct 
   args->x_ahead = args->x_block;
 }
 
+/* Have a product of the first panels ask for the inputs of the next strip: for the quarter that it reads or, since no
+ * product reads x21, for that. */
+static void set_far(const struct panel *panel, enum operand operand, struct sk_conv_direct_args *args) {
+  const size_t next = panel->strip.pixels * SK_BLOCK - args->x_ahead;
+  if (panel->run->division.gathers) return;
+  if (panel->index == 0 && operand < S1) args->x_far = next;
+  if (panel->index == 1 && operand == X11) args->x_far = next + panel->inputs.half;
+}
+
 /* Set what a product begins with. */
 static void set_origin(const struct panel *panel, const struct product *product, struct sk_conv_direct_args *args) {
   const sk_conv *plan = panel->run->plan;
+  const float *const bias = plan->bias + panel->index * plan->kernels->tile_blocks * SK_BLOCK;
   if (product->from == NOTHING) {
-    const size_t plane = panel->index * plan->kernels->tile_blocks + (product->to == P ? half_out_blocks(plan) : 0);
-    args->bias = plan->bias + plane * SK_BLOCK;
-  } else {
-    const struct planes from = kept_planes(panel, product->from);
-    args->resume = from.first;
-    args->resume_block = from.block;
-    args->resume_line = from.line;
+    args->bias = bias;
+    return;
+  }
+  const struct planes from = kept_planes(panel, product->from);
+  args->resume = from.first;
+  args->resume_block = from.block;
+  args->resume_line = from.line;
+  if (product->to == Y22) {
+    args->bias = bias + half_outputs(plan);
+    args->fork = kept_planes(panel, U).first;
   }
 }
 
@@ -374,7 +393,7 @@ static void set_outputs(const struct panel *panel, enum place place, struct sk_c
   args->residual = residual.first;
   args->residual_block = residual.block;
   args->residual_line = residual.line;
-  if (args->rows == 1) args->pixels = place_quarter(panel, place).pixels;
+  if (args->rows == 1 && place != Y22) args->pixels = place_quarter(panel, place).pixels;
   args->relu = plan->relu;
   args->clip = plan->clip;
   args->bounds = plan->bounds;
@@ -391,43 +410,16 @@ static void multiply(const struct panel *panel, size_t index) {
                                      .kernel_height = 1,
                                      .kernel_width = 1};
   set_operand(panel, product->operand, &args);
+  set_far(panel, product->operand, &args);
   set_origin(panel, product, &args);
   set_outputs(panel, product->to, &args);
   if (args.pixels == 0) return;
   plan->kernels->conv_direct(&args);
-  if (product->to < U && panel->run->division.cuts) cut_outputs(panel, product->to);
-}
-
-/* Form y22 = v + p, and let u be u + p. */
-static void add_products(const struct panel *panel) {
-  const sk_conv *plan = panel->run->plan;
-  const struct planes u = kept_planes(panel, U), v = kept_planes(panel, V), p = kept_planes(panel, P);
-  const struct planes y = output_planes(panel, Y22), residual = residual_planes(panel, Y22);
-  const size_t pixels = row_pixels(panel), rows = panel->strip.pixels / pixels;
-  for (size_t i = 0; i < panel->blocks * rows; i++) {
-    /* No strip is without a pixel. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
-    const size_t block = i / rows, row = i % rows;
-    const struct sk_strassen_output_args args = {
-        .a = v.first + block * v.block + row * v.line,
-        .b = p.first + block * p.block + row * p.line,
-        .c = u.first + block * u.block + row * u.line,
-        .residual = residual.first ? residual.first + block * residual.block + row * residual.line : NULL,
-        .y = y.first + block * y.block + row * y.line,
-        .pixels = pixels,
-        .partners = rows > 1 ? pixels : panel->strip.partners,
-        .relu = plan->relu,
-        .clip = plan->clip,
-        .bounds = plan->bounds,
-    };
-    plan->kernels->strassen_output(&args);
-  }
-  if (panel->run->division.cuts) cut_outputs(panel, Y22);
+  if (product->to < U && is_cut(panel, product->to)) cut_outputs(panel, product->to);
 }
 
 static void run_panel(const struct panel *panel) {
-  for (size_t i = 0; i < PRODUCTS - 1; i++) multiply(panel, i);
-  add_products(panel);
-  multiply(panel, PRODUCTS - 1);
+  for (size_t i = 0; i < PRODUCTS; i++) multiply(panel, i);
 }
 
 /* Compute the thread's panels of the strip numbered `index` of all. */

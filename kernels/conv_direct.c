@@ -34,7 +34,7 @@ struct chain {
 
 static const float zeros[SK_TILE_BLOCKS * 16];
 
-/* Bring a line of the next weights into the L2 cache. */
+/* Bring a line of what comes later into the L2 cache. */
 SK_INLINE void prefetch_line(uintptr_t at) {
   __builtin_prefetch((const void *)at, 0, 2); /* NOLINT(performance-no-int-to-ptr) */
 }
@@ -57,11 +57,11 @@ SK_INLINE size_t output_at(struct output_strides strides, size_t i, const size_t
   return i % blocks * strides.block + i / blocks / width * strides.line + i / blocks % width * SK_BLOCK;
 }
 
-/* Begin the chains with the bias, or go on with those in memory. */
+/* Begin the chains with the bias, or go on with those in memory, unless these are added at a fork. */
 SK_INLINE void load_sums(const struct sk_conv_direct_args *args, struct corner at, vf *sum, const size_t rows,
                          const size_t width, const size_t blocks) {
   const struct output_strides strides = {args->resume_block, args->resume_line};
-  if (at.resume) {
+  if (at.resume && !args->fork) {
     SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
       const float *const pixel = at.resume + output_at(strides, i, width, blocks);
       SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) sum[i * SK_VECTORS + v] = vload(pixel + v * SK_LANES);
@@ -90,6 +90,18 @@ SK_INLINE void store_sums(const struct sk_conv_direct_args *args, struct corner 
     value = vraise(low, value);
     if (clip) value = vclip(value, args->bounds);
     vstore(at.y + output_at(strides, block, width, blocks) + lane, value);
+  }
+}
+
+/* Add a tile's sums to those that they fork to, and what is to be added to them before they end. */
+SK_INLINE void fork_sums(const struct sk_conv_direct_args *args, struct corner at, vf *sum, const size_t rows,
+                         const size_t width, const size_t blocks) {
+  const struct output_strides strides = {args->resume_block, args->resume_line};
+  float *const fork = args->fork + (at.resume - args->resume);
+  SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) {
+    const size_t to = output_at(strides, i / SK_VECTORS, width, blocks) + i % SK_VECTORS * SK_LANES;
+    vstore(fork + to, vadd(vload(fork + to), sum[i]));
+    sum[i] = vadd(vload(at.resume + to), sum[i]);
   }
 }
 
@@ -156,10 +168,11 @@ SK_INLINE bool asks_by_channel(const size_t rows, const size_t width) {
 }
 
 /* What to ask for while a tap is multiplied: weights, and the inputs of the tile's pixels, which are `pixel` bytes
- * apart. That is no constant, lest gcc form one of the loop's addresses from the other, with its end on the stack. */
+ * apart. That is no constant, lest gcc form one of the loop's addresses from the other, with its end on the stack.
+ * `far` bytes from them lie those of a later call. */
 struct next {
   uintptr_t weights, x;
-  size_t pixel;
+  size_t pixel, far;
 };
 
 /* Go on by one tap of a whole channel block. */
@@ -173,6 +186,7 @@ SK_INLINE void accumulate_block(const float *const x[2], const float *w, struct 
     }
     if (asks_by_channel(rows, width)) {
       __builtin_prefetch((const void *)next.x); /* NOLINT(performance-no-int-to-ptr) */
+      prefetch_line(next.x + next.far);
       next.x += next.pixel;
     }
     SK_UNROLL for (size_t c = 0; c < SK_STEPS; c++) {
@@ -211,7 +225,7 @@ SK_INLINE void accumulate(const struct sk_conv_direct_args *args, const struct c
   while (left > 0) { /* one tap of one channel block: flat, for a nest of loops takes longer between two taps */
     const float *const tap[2] = {column, column + args->x_line};
     const struct next next = {at.ahead, (uintptr_t)column + args->x_ahead * sizeof *column,
-                              args->x_pixel * sizeof *column};
+                              args->x_pixel * sizeof *column, args->x_far * sizeof *column};
     if (!SK_AHEAD_BY_CHANNEL) prefetch_weights(next.weights, ahead.rounds, blocks);
     at.ahead += ahead.tap;
     if (!asks_by_channel(rows, width)) {
@@ -296,6 +310,7 @@ SK_INLINE void tile(const struct sk_conv_direct_args *args, const struct chain *
   } else {
     accumulate(args, chain, ahead, at, sum, rows, width, blocks, x_pixel);
   }
+  if (input == BLOCKED && x_pixel == SK_BLOCK && args->fork) fork_sums(args, at, sum, rows, width, blocks);
   store_tile(args, at, sum, rows, width, blocks);
 }
 

@@ -35,11 +35,15 @@ struct sk_clip_bounds {
  * The chain runs over channel block cb, kernel row r, kernel column s, channel c, in this order, outermost first.
  *
  * x         x + cb*x_block + i*x_line + r*x_row + s*x_column + p*x_pixel + c*x_channel
- * x_ahead   from an element to the one that is asked for when it is read, which need not exist
+ * x_ahead   from an element to the one that is asked for when it is read, and x_far from that one to one that a later
+ *           call is taken to read, which is brought as near as L2 (by kernels that ask channel by channel); neither
+ *           need exist
  * weights   [cb][kernel_height][kernel_width][channels of the block][blocks][16], packed
  * bias      [blocks][16], or NULL for zeros
  * resume    resume + b*resume_block + i*resume_line + p*16 + l, from which the chain goes on in place of the bias: sums
  *           that a call for other channels has left; or NULL
+ * fork      fork + b*resume_block + i*resume_line + p*16 + l, or NULL: other such sums, and the chain ends in both. It
+ *           begins with the bias then: fork = fork + chain, y = act(resume + chain + residual). Requires: x_pixel 16
  * residual  residual + b*residual_block + i*residual_line + p*16 + l, or NULL
  * y         y + b*y_block + i*y_line + p*16 + l
  * Requires: 1 <= blocks <= the table's tile_blocks; rows, pixels, channels >= 1.
@@ -47,10 +51,11 @@ struct sk_clip_bounds {
  */
 struct sk_conv_direct_args {
   const float *x;
-  size_t x_block, x_line, x_row, x_column, x_pixel, x_channel, x_ahead;
+  size_t x_block, x_line, x_row, x_column, x_pixel, x_channel, x_ahead, x_far;
   const float *weights;
   const float *bias;
   const float *resume;
+  float *fork;
   size_t resume_block, resume_line;
   const float *residual;
   size_t residual_block, residual_line;
@@ -153,24 +158,6 @@ struct sk_strassen_input_args {
   size_t pixels, partners;
 };
 typedef void sk_strassen_input_fn(const struct sk_strassen_input_args *args);
-
-/*
- * Add up products of Strassen's algorithm for one block of output channels: the quarter of the outputs that no chain
- * ends in, y = act(a + b + residual), and c = c + b.
- *
- * a, b, c, residual, y  from pixel to pixel 16 floats; residual may be NULL
- * Requires: partners <= pixels; y and residual have the first `partners` pixels, the others all.
- */
-struct sk_strassen_output_args {
-  const float *a, *b;
-  float *c;
-  const float *residual;
-  float *y;
-  size_t pixels, partners;
-  bool relu, clip;
-  struct sk_clip_bounds bounds;
-};
-typedef void sk_strassen_output_fn(const struct sk_strassen_output_args *args);
 
 /*
  * Pool one plane (one image, one channel block). Windows are clipped to the plane, so padding is never read.

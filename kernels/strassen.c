@@ -1,4 +1,4 @@
-/* What Strassen's algorithm adds: the sums of inputs, and the one quarter of the outputs that is no chain. */
+/* What Strassen's algorithm adds beside its products: the sums of inputs. */
 #include "kernels/simd/simd.h"
 
 /* How far ahead pixels are asked for, most of which lie beyond the L1 cache. */
@@ -30,20 +30,5 @@ void SK_NAME(strassen_input_f32)(const struct sk_strassen_input_args *args) {
       store_sums(args->sums + l, args->sum, vload(first), vload(first + args->x_channels),
                  has_partner ? vload(second) : vzero(), has_partner ? vload(second + args->x_channels) : vzero());
     }
-  }
-}
-
-void SK_NAME(strassen_output_f32)(const struct sk_strassen_output_args *args) {
-  for (size_t p = 0; p < args->pixels; p++) {
-    const size_t at = p * SK_BLOCK;
-    prefetch_for_writing(args->y, at + AHEAD_PIXELS * SK_BLOCK);
-    if (args->residual) prefetch(args->residual, at + AHEAD_PIXELS * SK_BLOCK);
-    const struct pixel b = pixel_load(args->b + at);
-    pixel_store(args->c + at, pixel_add(pixel_load(args->c + at), b));
-    if (p >= args->partners) continue;
-    struct pixel sum = pixel_add(pixel_load(args->a + at), b);
-    sum = pixel_epilogue(sum, args->residual ? args->residual + at : NULL, args->relu);
-    if (args->clip) SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) sum.lane[v] = vclip(sum.lane[v], args->bounds);
-    pixel_store(args->y + at, sum);
   }
 }
