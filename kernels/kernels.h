@@ -140,6 +140,23 @@ struct sk_winograd_output_args {
 typedef void sk_winograd_output_fn(const struct sk_winograd_output_args *args);
 
 /*
+ * Multiply transformed tiles of a grouped convolution at each point p, one block of 16 channels, in place:
+ *
+ *   v[p][t][l] = fma chain from +0 of v[p][t][l / channels * channels + j] * w[p][j][l], 0 <= j < channels ascending
+ *
+ * v        v + p*v_point + t*16, 0 <= t < tiles
+ * weights  w[points][channels][16]
+ * Requires: channels is 4, 8 or 16: those of a group.
+ */
+struct sk_winograd_groups_args {
+  float *v;
+  size_t v_point;
+  const float *weights;
+  size_t points, tiles, channels;
+};
+typedef void sk_winograd_groups_fn(const struct sk_winograd_groups_args *args);
+
+/*
  * Form Strassen's sums of inputs, of one channel block in each half of the channels, over pixels of the first half of
  * an image and their partners in the second; where there is no partner it counts as zero. x<pixel half><channel half>:
  *

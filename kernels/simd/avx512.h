@@ -41,6 +41,25 @@ SK_INLINE vf vpermute(const float *base, size_t first, const int32_t *offset) {
   return _mm512_permutexvar_ps(_mm512_loadu_si512(offset), _mm512_loadu_ps(base + first));
 }
 
+SK_INLINE vf vspread4(const float *from, size_t j) {
+  const vf four = _mm512_loadu_ps(from);
+  switch (j) {
+    case 0: return _mm512_permute_ps(four, 0x00);
+    case 1: return _mm512_permute_ps(four, 0x55);
+    case 2: return _mm512_permute_ps(four, 0xaa);
+    default: return _mm512_permute_ps(four, 0xff);
+  }
+}
+
+/* Half a register: two of its multiply-adds begin in a cycle, of a whole register's one on some CPUs (Zen 4). */
+typedef __m256 vhalf;
+
+SK_INLINE vhalf vhalf_load(const float *from) { return _mm256_loadu_ps(from); }
+SK_INLINE void vhalf_store(float *to, vhalf a) { _mm256_storeu_ps(to, a); }
+SK_INLINE vhalf vhalf_set1(float a) { return _mm256_set1_ps(a); }
+SK_INLINE vhalf vhalf_zero(void) { return _mm256_setzero_ps(); }
+SK_INLINE vhalf vhalf_fma(vhalf a, vhalf b, vhalf c) { return _mm256_fmadd_ps(a, b, c); }
+
 /* Emulated registers are memory anyway. */
 SK_INLINE void vkeep(vf *a) {
 #if SK_EMULATE_AVX512

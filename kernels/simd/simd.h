@@ -14,8 +14,9 @@
  *   vgather(base, offset)  base[offset[lane]]
  *   vpermute(base, first, offset)  the same, where each half of the lanes reads from its own half of the register at
  *                          base + first, a multiple of SK_LANES, so that the offsets' low bits tell which
- *   vspread4(from, j)      from[lane / 4 * 4 + j], 0 <= j < 4, a constant; up to 8 lanes
+ *   vspread4(from, j)      from[lane / 4 * 4 + j], 0 <= j < 4, a constant
  *   vkeep(a)               *a in a register, which gcc would load again for each of its uses; 16 lanes
+ *   vhalf                  8 lanes, with vhalf_load vhalf_store vhalf_set1 vhalf_zero vhalf_fma; where SK_LANES is 16
  *   vexp(v, hardware_fma)  SLEEF's finz exponential, the same bits on every ISA
  *
  * All are static inline: an inline function shared between objects could be taken by the linker from the AVX-512
