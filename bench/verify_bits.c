@@ -62,6 +62,16 @@ static void make_phased(struct sk_random *random, sk_conv_shape *s) {
   s->stride_height = s->stride_width = 2;
 }
 
+/* Make it one whose groups Winograd takes, in tiles of several batches sometimes. */
+static void make_grouped_tiles(struct sk_random *random, sk_conv_shape *s) {
+  const size_t channels = SK_BLOCK >> sk_random_below(random, 3), groups_of_block = SK_BLOCK / channels;
+  s->groups = groups_of_block * between(random, channels == SK_BLOCK ? 2 : 1, 3);
+  s->in_channels = s->out_channels = s->groups * channels;
+  if (one_in(random, 2)) s->in_width = between(random, 12, 40);
+  s->kernel_height = s->kernel_width = 3;
+  s->stride_height = s->stride_width = s->dilation_height = s->dilation_width = 1;
+}
+
 /* Half of the kernels and strides are those that Winograd takes. */
 static void draw_shape(struct sk_random *random, sk_conv_shape *s) {
   const bool plain = one_in(random, 2), dilated = !plain && one_in(random, 3);
@@ -79,6 +89,7 @@ static void draw_shape(struct sk_random *random, sk_conv_shape *s) {
   s->pad_right = between(random, 0, 2);
   if (one_in(random, 6)) make_halved(random, s);
   if (one_in(random, 8)) make_phased(random, s);
+  if (one_in(random, 8)) make_grouped_tiles(random, s);
 }
 
 static sk_algorithm draw_algorithm(struct sk_random *random, const sk_conv_shape *s) {

@@ -298,9 +298,11 @@ static struct tile_kind kind_of(const sk_reference_winograd *winograd, size_t ro
 
 static size_t kind_points(const struct tile_kind *kind) { return kind->down.alpha * kind->along.alpha; }
 
-/* |G| |g| |G^T| of every kernel: u[out_channels][in_channels][MAX_POINTS]. */
+static size_t group_inputs(const sk_conv_shape *s) { return s->in_channels / s->groups; }
+
+/* |G| |g| |G^T| of every kernel: u[out_channels][channels of a group][MAX_POINTS]. */
 static void transform_kernels(const struct tile_kind *kind, const sk_conv_shape *s, const double *weights, double *u) {
-  for (size_t i = 0; i < s->out_channels * s->in_channels; i++) {
+  for (size_t i = 0; i < s->out_channels * group_inputs(s); i++) {
     double g[9];
     for (size_t t = 0; t < 9; t++) g[t] = fabs(weights[i * 9 + t]);
     sk_reference_winograd_filter_2d(&kind->down, &kind->along, g, u + i * MAX_POINTS);
@@ -337,7 +339,8 @@ static void tile_magnitudes(const struct tile_kind *kind, const sk_conv_shape *s
   sk_reference_conv_output_size(s, &height, &width);
   for (size_t k = 0; k < s->out_channels; k++) {
     double tile[MAX_POINTS];
-    tile_magnitude(kind, s->in_channels, u + k * s->in_channels * MAX_POINTS, v, tile);
+    const size_t inputs = group_inputs(s), first = k / (s->out_channels / s->groups) * inputs;
+    tile_magnitude(kind, inputs, u + k * inputs * MAX_POINTS, v + first * MAX_POINTS, tile);
     for (size_t i = 0; i < kind->down.outputs && row + i < height; i++) {
       for (size_t j = 0; j < kind->along.outputs && column + j < width; j++) {
         magnitude[(k * height + row + i) * width + column + j] = tile[i * kind->along.outputs + j];
@@ -371,7 +374,7 @@ static void area_magnitudes(const sk_reference_winograd *winograd, const sk_conv
   const size_t m = winograd->outputs;
   const struct tile_kind kind =
       kind_of(winograd, tile_outputs(area.top, area.bottom, m), tile_outputs(area.left, area.right, m));
-  double *u = malloc(s->out_channels * s->in_channels * MAX_POINTS * sizeof *u);
+  double *u = malloc(s->out_channels * group_inputs(s) * MAX_POINTS * sizeof *u);
   double *v = malloc(s->in_channels * MAX_POINTS * sizeof *v);
   if (!u || !v) abort();
   size_t height, width;
@@ -417,11 +420,11 @@ bool sk_conv_matrices(const sk_conv_shape *s, sk_algorithm algorithm, sk_referen
 
 size_t sk_conv_roundings(const sk_conv_shape *s, sk_algorithm algorithm) {
   const size_t m = sk_winograd_outputs(algorithm);
-  if (m) return 2 * sk_winograd_transform_roundings(m, s->stride_height) + 2 + s->in_channels + 2;
+  if (m) return 2 * sk_winograd_transform_roundings(m, s->stride_height) + 2 + group_inputs(s) + 2;
   if (algorithm == SK_ALGORITHM_WINOGRAD3)
     return 2 * sk_winograd_transform_roundings(4, 1) + 2 + 4 * s->in_channels + 2;
   if (algorithm == SK_ALGORITHM_STRASSEN) return 3 + 2 + 2 * s->in_channels + 2;
-  return s->in_channels / s->groups * s->kernel_height * s->kernel_width + 2;
+  return group_inputs(s) * s->kernel_height * s->kernel_width + 2;
 }
 
 bool sk_conv_magnitude(const sk_conv_shape *s, sk_algorithm algorithm, const double *x, const double *weights,
@@ -448,6 +451,6 @@ double sk_conv_underflow(const sk_conv_shape *s, sk_algorithm algorithm, double 
   sk_reference_winograd winograd;
   if (algorithm == SK_ALGORITHM_STRASSEN) return UNDERFLOW * (double)s->in_channels * (2.6 + 10.1 * largest_x);
   if (!sk_conv_matrices(s, algorithm, &winograd)) return 0;
-  const size_t channels = algorithm == SK_ALGORITHM_WINOGRAD3 ? 4 * s->in_channels : s->in_channels;
+  const size_t channels = algorithm == SK_ALGORITHM_WINOGRAD3 ? 4 * s->in_channels : group_inputs(s);
   return winograd_underflow(&winograd, channels, largest_x, largest_weight);
 }

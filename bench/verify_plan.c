@@ -523,9 +523,9 @@ static void run_noted(struct sk_verify *v, const struct plan_case *c, const stru
   run_call(v, r, call);
 }
 
-/* Tensors, as this machine would do them, or both ways for Winograd. */
+/* Tensors, as this machine would do them, or both ways for Winograd, which has one way alone for groups. */
 static void run_ways(struct sk_verify *v, const struct plan_case *c, const struct run *r) {
-  const bool ways = sk_winograd_outputs(r->options.algorithm) != 0;
+  const bool ways = sk_winograd_outputs(r->options.algorithm) != 0 && r->fixture->shape.groups == 1;
   struct run run = *r;
   for (run.way = ways ? SK_CONV_WAY_TOGETHER : SK_CONV_WAY_OF_MACHINE;
        run.way < (ways ? SK_CONV_WAYS : SK_CONV_WAY_TOGETHER); run.way++) {
@@ -666,6 +666,20 @@ static const sk_conv_shape strided_shapes[] = {
     {1, 5, 12, 12, 3, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1},   /* 6x6, one padded row and column that no tap reads */
 };
 
+/*
+ * Convolutions whose groups Winograd takes, of each number of channels: one tile, tiles that are partial down, across
+ * or both, in one batch, in several, and in one more of a single tile; padding on some sides; a batch of images.
+ */
+static const sk_conv_shape grouped_shapes[] = {
+    {1, 16, 3, 3, 16, 3, 3, 1, 1, 1, 1, 0, 0, 0, 0, 4},   /* one output */
+    {2, 32, 13, 11, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 8}, /* 13x11: 12 tiles */
+    {1, 48, 5, 9, 48, 3, 3, 1, 1, 1, 1, 2, 1, 0, 2, 12},  /* 6x9 */
+    {3, 16, 12, 10, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2}, /* 12x10: 9 tiles */
+    {1, 48, 9, 17, 48, 3, 3, 1, 1, 1, 1, 0, 2, 1, 1, 6},  /* 9x17 */
+    {2, 32, 14, 14, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2}, /* 16 tiles */
+    {1, 48, 1, 37, 48, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 3},  /* 1x37 */
+};
+
 /* Shapes of many tiles, for either stride: those of a batch go apart in several blocks, those of large images of few
  * channels together in several, the last one a smaller one for every m and any number of threads. */
 static const struct {
@@ -751,6 +765,7 @@ void sk_verify_conv_plans(struct sk_verify *v) {
   run_shapes(v, awkward_shapes, sizeof awkward_shapes / sizeof awkward_shapes[0]);
   run_shapes(v, halved_shapes, sizeof halved_shapes / sizeof halved_shapes[0]);
   run_shapes(v, strided_shapes, sizeof strided_shapes / sizeof strided_shapes[0]);
+  run_shapes(v, grouped_shapes, sizeof grouped_shapes / sizeof grouped_shapes[0]);
   run_tiled_shapes(v);
 }
 

@@ -21,6 +21,7 @@ static const struct sk_conv_method *const methods[] = {
     &sk_conv_method_winograd6,
     &sk_conv_method_winograd2_stride2,
     &sk_conv_method_winograd4_stride2,
+    &sk_conv_method_winograd4_groups,
     &sk_conv_method_strassen,
     &sk_conv_method_winograd3,
 #if SK_HAVE_OPENBLAS
@@ -151,6 +152,12 @@ static sk_algorithm automatic_stride_2(const sk_conv_shape *s, size_t out_height
   return tile_count(s, out_height, out_width, 2) >= enough_of_2x2 ? SK_ALGORITHM_WINOGRAD2 : SK_ALGORITHM_DIRECT;
 }
 
+/* Groups have few products beside their transforms, and weights of their own for each block: they want tiles enough. */
+static sk_algorithm automatic_groups(size_t out_height, size_t out_width) {
+  const size_t enough = 14;
+  return sk_size_min(out_height, out_width) >= enough ? SK_ALGORITHM_WINOGRAD4 : SK_ALGORITHM_DIRECT;
+}
+
 /* Strassen's sums are small beside products of many channels, and its weights, 1.75 times as many, beside many pixels.
  */
 static bool prefers_strassen(const sk_conv_shape *s, size_t out_height, size_t out_width) {
@@ -163,6 +170,7 @@ static sk_algorithm automatic(const sk_conv_shape *s, size_t out_height, size_t 
   if (prefers_strassen(s, out_height, out_width)) return SK_ALGORITHM_STRASSEN;
   if (sk_conv_method_winograd3.applies(s)) return SK_ALGORITHM_WINOGRAD3;
   if (sk_conv_method_winograd4.applies(s)) return automatic_stride_1(s, out_height, out_width);
+  if (sk_conv_method_winograd4_groups.applies(s)) return automatic_groups(out_height, out_width);
   if (sk_conv_method_winograd4_stride2.applies(s)) return automatic_stride_2(s, out_height, out_width);
   return SK_ALGORITHM_DIRECT;
 }

@@ -32,6 +32,7 @@ extern const struct sk_conv_method sk_conv_method_winograd4;
 extern const struct sk_conv_method sk_conv_method_winograd6;
 extern const struct sk_conv_method sk_conv_method_winograd2_stride2;
 extern const struct sk_conv_method sk_conv_method_winograd4_stride2;
+extern const struct sk_conv_method sk_conv_method_winograd4_groups;
 extern const struct sk_conv_method sk_conv_method_strassen;
 extern const struct sk_conv_method sk_conv_method_winograd3;
 extern const struct sk_conv_method sk_conv_method_gemm;
