@@ -109,8 +109,8 @@ typedef enum sk_algorithm {
   SK_ALGORITHM_AUTO = 0,  /* chosen by rules on the shape alone, batch included: the same on every machine */
   SK_ALGORITHM_DIRECT,    /* any convolution */
   SK_ALGORITHM_WINOGRAD2, /* F(2,3): 3x3, stride 1 or 2 in both dimensions, dilation 1, one group */
-  SK_ALGORITHM_WINOGRAD4, /* F(4,3), likewise */
-  SK_ALGORITHM_WINOGRAD6, /* F(6,3), likewise, but stride 1 alone */
+  SK_ALGORITHM_WINOGRAD4, /* F(4,3), likewise; stride 1: also groups of 4, 8 or 16 channels, 16n in all */
+  SK_ALGORITHM_WINOGRAD6, /* F(6,3), stride 1 and one group alone */
   SK_ALGORITHM_GEMM,      /* im2col and CBLAS, a baseline: its bits are the BLAS's */
   SK_ALGORITHM_STRASSEN,  /* once Strassen: 1x1 without padding, one group, channels of both sides multiples of 32 */
   SK_ALGORITHM_WINOGRAD3, /* F(3,4) of the phases of 7x7, stride 2 in both dimensions, dilation 1, at most 4 channels */

@@ -658,8 +658,8 @@ Test(net, bad_options_are_refused) {
 Test(net, an_algorithm_that_no_layer_can_use_is_refused) {
   sk_weights *const weights = draw("resnext50_32x4d", 1); /* its 3x3 convolutions are grouped */
   sk_net *net = NULL;
-  const sk_net_options options = {.algorithm = SK_ALGORITHM_WINOGRAD4};
-  expect_message(sk_net_create(&net, "resnext50_32x4d", weights, &options), SK_UNSUPPORTED, "winograd4: of use to no");
+  const sk_net_options options = {.algorithm = SK_ALGORITHM_WINOGRAD6};
+  expect_message(sk_net_create(&net, "resnext50_32x4d", weights, &options), SK_UNSUPPORTED, "winograd6: of use to no");
   sk_weights_close(weights);
 }
 

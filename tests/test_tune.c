@@ -107,18 +107,19 @@ Test(tune, takes_each_candidate_once_and_refuses_others) {
   expect_list_refused(",", "\",\" is not direct");
 }
 
-/* Nothing but grouped 3x3 convolutions: no Winograd. 1x1 ones can be halved. */
+/* Nothing but grouped 3x3 convolutions: of F(m,3) F(4,3) alone. 1x1 ones can be halved. */
 Test(tune, leaves_out_what_applies_nowhere_unless_asked) {
   struct sk_tune tune = open_tune("resnext50_32x4d", NULL);
   options.height = options.width = 32;
   cr_assert_eq(sk_tune_open(&tune), SK_OK, "%s", sk_error_message());
-  cr_expect_eq(tune.candidate_count, 4);
+  cr_expect_eq(tune.candidate_count, 5);
   cr_expect_eq(tune.candidates[1].algorithm, SK_ALGORITHM_DIRECT);
-  cr_expect_eq(tune.candidates[2].algorithm, SK_ALGORITHM_STRASSEN);
-  cr_expect_eq(tune.candidates[3].algorithm, SK_ALGORITHM_WINOGRAD3);
+  cr_expect_eq(tune.candidates[2].algorithm, SK_ALGORITHM_WINOGRAD4);
+  cr_expect_eq(tune.candidates[3].algorithm, SK_ALGORITHM_STRASSEN);
+  cr_expect_eq(tune.candidates[4].algorithm, SK_ALGORITHM_WINOGRAD3);
   sk_tune_free(&tune);
   tune = (struct sk_tune){.options = &options, .model = "resnext50_32x4d", .source = &source, .threads = 1};
-  options.candidates = "winograd4";
+  options.candidates = "winograd2";
   cr_expect_eq(sk_tune_open(&tune), SK_UNSUPPORTED);
   close_tune(&tune);
 }
