@@ -116,20 +116,4 @@ static inline const float *sk_conv_first_tap(const sk_conv_shape *shape, const s
   return sk_tensor_at(x, image, plane) - shape->pad_top * sk_tensor_row(x) - shape->pad_left * sk_tensor_pixel(x);
 }
 
-/* Bring pixels of a tile nearer, which lie beyond L2 often and in no order that hardware would foresee. Those that will
- * be written are asked for as such. */
-static inline void sk_prefetch_pixels(const float *first, size_t row, size_t rows, size_t columns, bool written) {
-  for (size_t i = 0; i < rows; i++) {
-    for (size_t j = 0; j < columns; j++) {
-      const float *const pixel = first + i * row + j * SK_BLOCK;
-      __asm__ volatile(""); /* gcc 12 removes loops that do nothing but prefetch */
-      if (written) {
-        __builtin_prefetch(pixel, 1);
-      } else {
-        __builtin_prefetch(pixel, 0);
-      }
-    }
-  }
-}
-
 #endif

@@ -14,7 +14,7 @@
 #include "dispatch/conv_internal.h"
 #include "dispatch/status.h"
 #include "dispatch/winograd_filter.h"
-#include "kernels/winograd_points.h"
+#include "dispatch/winograd_tile.h"
 
 static bool is_3x3(const sk_conv_shape *s) {
   return s->kernel_height == 3 && s->kernel_width == 3 && s->dilation_height == 1 && s->dilation_width == 1 &&
@@ -223,26 +223,19 @@ struct winograd_block {
   size_t count; /* tiles of the block */
 };
 
-/* Where a tile lies: the image, the output coordinates of its corner, and the outputs that exist. */
-struct tile_place {
-  size_t image, row, column, rows, columns;
-};
-
-static struct tile_place tile_place(const struct winograd_block *block, size_t image, size_t row, size_t column) {
-  const size_t m = outputs_per_side(block->plan);
-  const size_t rows = sk_size_min(m, block->y->height - row), columns = sk_size_min(m, block->y->width - column);
-  return (struct tile_place){image, row, column, rows, columns};
+static struct sk_winograd_tile tile_at(const struct winograd_block *block, size_t image, size_t row, size_t column) {
+  return sk_winograd_tile_at(block->y, outputs_per_side(block->plan), image, row, column);
 }
 
-static struct tile_place place_tile(const struct winograd_block *block, size_t tile) {
+static struct sk_winograd_tile place_tile(const struct winograd_block *block, size_t tile) {
   const struct tile_order *const o = &block->order;
   const size_t m = outputs_per_side(block->plan), last_row = o->down * m, last_column = o->across * m;
   const size_t i = block->first + tile;
-  if (i < o->whole) return tile_place(block, i / o->down, i % o->down * m, last_column);
-  if (i >= o->corners) return tile_place(block, i - o->corners, last_row, last_column);
-  if (i >= o->rows) return tile_place(block, (i - o->rows) / o->across, last_row, (i - o->rows) % o->across * m);
+  if (i < o->whole) return tile_at(block, i / o->down, i % o->down * m, last_column);
+  if (i >= o->corners) return tile_at(block, i - o->corners, last_row, last_column);
+  if (i >= o->rows) return tile_at(block, (i - o->rows) / o->across, last_row, (i - o->rows) % o->across * m);
   const size_t whole = i - o->whole;
-  return tile_place(block, whole / (o->down * o->across), whole / o->across % o->down * m, whole % o->across * m);
+  return tile_at(block, whole / (o->down * o->across), whole / o->across % o->down * m, whole % o->across * m);
 }
 
 /* The tiles of a block that have point (i, j). */
@@ -263,38 +256,30 @@ static struct tile_range tiles_at(const struct winograd_block *block, size_t i, 
 /* Floats from one plane of a block to the next. */
 static size_t plane_stride(const struct winograd_block *block) { return block->plan->tile_block * SK_BLOCK; }
 
-static const float *tile_inputs(const struct winograd_block *block, struct tile_place at, size_t plane) {
-  const sk_conv *plan = block->plan;
-  const size_t row = at.row * stride(plan), column = at.column * stride(plan);
-  return sk_conv_first_tap(&plan->shape, block->x, at.image, plane) + row * sk_tensor_row(block->x) + column * SK_BLOCK;
+static struct sk_winograd_input_args tile_inputs(const struct winograd_block *block, struct sk_winograd_tile at,
+                                                 size_t plane) {
+  return sk_winograd_tile_inputs(block->plan, block->x, plane, at, alpha(block->plan));
 }
 
-static void transform_input(const struct winograd_block *block, size_t tile, struct tile_place at, size_t plane) {
-  const sk_conv *plan = block->plan;
-  const struct sk_winograd_input_args args = {
-      .x = tile_inputs(block, at, plane),
-      .x_row = sk_tensor_row(block->x),
-      .rows = sk_winograd_inputs(alpha(plan), at.rows),
-      .columns = sk_winograd_inputs(alpha(plan), at.columns),
-      .v = block->v + plane * plane_stride(block) + tile * SK_BLOCK,
-      .v_point = tiles_point(plan),
-  };
-  input_kernel(plan)(&args);
+static void transform_input(const struct winograd_block *block, size_t tile, struct sk_winograd_tile at, size_t plane) {
+  struct sk_winograd_input_args args = tile_inputs(block, at, plane);
+  args.v = block->v + plane * plane_stride(block) + tile * SK_BLOCK;
+  args.v_point = tiles_point(block->plan);
+  input_kernel(block->plan)(&args);
 }
 
-static void prefetch_input(const struct winograd_block *block, struct tile_place at, size_t plane) {
-  const size_t rows = sk_winograd_inputs(alpha(block->plan), at.rows);
-  const size_t columns = sk_winograd_inputs(alpha(block->plan), at.columns);
-  sk_prefetch_pixels(tile_inputs(block, at, plane), sk_tensor_row(block->x), rows, columns, false);
+static void prefetch_input(const struct winograd_block *block, struct sk_winograd_tile at, size_t plane) {
+  const struct sk_winograd_input_args args = tile_inputs(block, at, plane);
+  sk_winograd_prefetch_inputs(&args);
 }
 
 /* Transform the inputs numbered share.first to share.end of the block's planes, tile by tile; each asks for the next
  * one's pixels. */
 static void transform_inputs(const struct winograd_block *block, struct sk_share share) {
-  struct tile_place next = place_tile(block, share.first % block->count);
+  struct sk_winograd_tile next = place_tile(block, share.first % block->count);
   for (size_t i = share.first; i < share.end; i++) {
     const size_t tile = i % block->count, plane = i / block->count;
-    const struct tile_place at = next;
+    const struct sk_winograd_tile at = next;
     next = place_tile(block, (tile + 1) % block->count);
     if (tile + 1 < block->count) prefetch_input(block, next, plane);
     transform_input(block, tile, at, plane);
@@ -336,45 +321,31 @@ static void multiply(const struct winograd_block *block, struct sk_conv_direct_a
   }
 }
 
-static float *tile_outputs(const struct sk_tensor *y, struct tile_place at, size_t plane) {
-  return sk_tensor_at(y, at.image, plane) + at.row * sk_tensor_row(y) + at.column * SK_BLOCK;
+static struct sk_winograd_output_args tile_outputs(const struct winograd_block *block, struct sk_winograd_tile at,
+                                                   size_t plane) {
+  return sk_winograd_tile_outputs(block->plan, block->residual, block->y, plane, at);
 }
 
 /* kept: the plane among those whose products are kept. */
-static void transform_output(const struct winograd_block *block, size_t tile, struct tile_place at, size_t plane,
+static void transform_output(const struct winograd_block *block, size_t tile, struct sk_winograd_tile at, size_t plane,
                              size_t kept) {
-  const sk_conv *plan = block->plan;
-  const struct sk_tensor *y = block->y, *residual = block->residual;
-  const struct sk_winograd_output_args args = {
-      .t = block->t + kept * plane_stride(block) + tile * SK_BLOCK,
-      .t_point = products_point(plan),
-      .bias = plan->bias + plane * SK_BLOCK,
-      .residual = residual ? tile_outputs(residual, at, plane) : NULL,
-      .residual_row = residual ? sk_tensor_row(residual) : 0,
-      .y = tile_outputs(y, at, plane),
-      .y_row = sk_tensor_row(y),
-      .rows = at.rows,
-      .columns = at.columns,
-      .relu = plan->relu,
-      .clip = plan->clip,
-      .bounds = plan->bounds,
-  };
-  output_kernel(plan)(&args);
+  struct sk_winograd_output_args args = tile_outputs(block, at, plane);
+  args.t = block->t + kept * plane_stride(block) + tile * SK_BLOCK;
+  args.t_point = products_point(block->plan);
+  output_kernel(block->plan)(&args);
 }
 
-static void prefetch_output(const struct winograd_block *block, struct tile_place at, size_t plane) {
-  const struct sk_tensor *y = block->y, *residual = block->residual;
-  sk_prefetch_pixels(tile_outputs(y, at, plane), sk_tensor_row(y), at.rows, at.columns, true);
-  if (!residual) return;
-  sk_prefetch_pixels(tile_outputs(residual, at, plane), sk_tensor_row(residual), at.rows, at.columns, false);
+static void prefetch_output(const struct winograd_block *block, struct sk_winograd_tile at, size_t plane) {
+  const struct sk_winograd_output_args args = tile_outputs(block, at, plane);
+  sk_winograd_prefetch_outputs(&args);
 }
 
 /* Likewise the outputs of the planes from `first_plane` on, whose products are kept. */
 static void transform_outputs(const struct winograd_block *block, struct sk_share share, size_t first_plane) {
-  struct tile_place next = place_tile(block, share.first % block->count);
+  struct sk_winograd_tile next = place_tile(block, share.first % block->count);
   for (size_t i = share.first; i < share.end; i++) {
     const size_t tile = i % block->count, kept = i / block->count;
-    const struct tile_place at = next;
+    const struct sk_winograd_tile at = next;
     next = place_tile(block, (tile + 1) % block->count);
     if (tile + 1 < block->count) prefetch_output(block, next, first_plane + kept);
     transform_output(block, tile, at, first_plane + kept, kept);

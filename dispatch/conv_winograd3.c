@@ -15,6 +15,7 @@
 #include "dispatch/conv_internal.h"
 #include "dispatch/status.h"
 #include "dispatch/winograd_filter.h"
+#include "dispatch/winograd_tile.h"
 
 enum { OUTPUTS = 3, ALPHA = 6, POINTS = ALPHA * ALPHA, TAPS = 4, PHASES = 4 };
 
@@ -197,52 +198,28 @@ static void multiply(const struct band *band, size_t panel, size_t blocks) {
   }
 }
 
-/* Where a tile's outputs are. */
-struct place {
-  size_t row, column, rows, columns;
-};
-
-static struct place place_tile(const struct band *band, size_t tile) {
+static struct sk_winograd_tile place_tile(const struct band *band, size_t tile) {
   const size_t across = tiles_across(band->plan);
   const size_t row = (band->first + tile / across) * OUTPUTS, column = tile % across * OUTPUTS;
-  return (struct place){row, column, sk_size_min(OUTPUTS, band->y->height - row),
-                        sk_size_min(OUTPUTS, band->y->width - column)};
+  return sk_winograd_tile_at(band->y, OUTPUTS, band->image, row, column);
 }
 
-/* The outputs of a tile in a plane, or a residual. */
-static float *tile_outputs(const struct sk_tensor *t, size_t image, size_t plane, struct place at) {
-  return sk_tensor_at(t, image, plane) + at.row * sk_tensor_row(t) + at.column * SK_BLOCK;
+static struct sk_winograd_output_args tile_outputs(const struct band *band, size_t tile, size_t plane) {
+  return sk_winograd_tile_outputs(band->plan, band->residual, band->y, plane, place_tile(band, tile));
 }
 
 /* Transform a tile back; block: of the panel, plane: of the outputs. */
 static void transform_output(const struct band *band, size_t tile, size_t block, size_t plane) {
-  const sk_conv *plan = band->plan;
-  const struct sk_tensor *y = band->y, *residual = band->residual;
-  const struct place at = place_tile(band, tile);
-  const struct sk_winograd_output_args args = {
-      .t = band->t + (block * band_tiles(plan) + tile) * SK_BLOCK,
-      .t_point = products_point(plan),
-      .bias = plan->bias + plane * SK_BLOCK,
-      .residual = residual ? tile_outputs(residual, band->image, plane, at) : NULL,
-      .residual_row = residual ? sk_tensor_row(residual) : 0,
-      .y = tile_outputs(y, band->image, plane, at),
-      .y_row = sk_tensor_row(y),
-      .rows = at.rows,
-      .columns = at.columns,
-      .relu = plan->relu,
-      .clip = plan->clip,
-      .bounds = plan->bounds};
-  plan->kernels->winograd_output_f3k4(&args);
+  struct sk_winograd_output_args args = tile_outputs(band, tile, plane);
+  args.t = band->t + (block * band_tiles(band->plan) + tile) * SK_BLOCK;
+  args.t_point = products_point(band->plan);
+  band->plan->kernels->winograd_output_f3k4(&args);
 }
 
 /* Ask for the outputs of a tile to come. */
 static void prefetch_output(const struct band *band, size_t tile, size_t plane) {
-  const struct sk_tensor *y = band->y, *residual = band->residual;
-  const struct place at = place_tile(band, tile);
-  sk_prefetch_pixels(tile_outputs(y, band->image, plane, at), sk_tensor_row(y), at.rows, at.columns, true);
-  if (!residual) return;
-  sk_prefetch_pixels(tile_outputs(residual, band->image, plane, at), sk_tensor_row(residual), at.rows, at.columns,
-                     false);
+  const struct sk_winograd_output_args args = tile_outputs(band, tile, plane);
+  sk_winograd_prefetch_outputs(&args);
 }
 
 static void transform_outputs(const struct band *band, size_t block, size_t plane) {

@@ -12,7 +12,7 @@
 #include "dispatch/conv_internal.h"
 #include "dispatch/status.h"
 #include "dispatch/winograd_filter.h"
-#include "kernels/winograd_points.h"
+#include "dispatch/winograd_tile.h"
 
 enum { OUTPUTS = 4, ALPHA = 6, POINTS = ALPHA * ALPHA, TAPS = 9 };
 
@@ -78,11 +78,6 @@ struct tile_batch {
   size_t image, block, first, count;
 };
 
-/* Where a tile lies: the output coordinates of its corner, and the outputs that exist. */
-struct tile_place {
-  size_t row, column, rows, columns;
-};
-
 static size_t tiles_across(const struct sk_tensor *y) { return sk_size_divide_up(y->width, OUTPUTS); }
 static size_t tile_count(const struct sk_tensor *y) { return tiles_across(y) * sk_size_divide_up(y->height, OUTPUTS); }
 
@@ -94,48 +89,35 @@ static struct tile_batch batch_at(const struct grouped_run *run, size_t number) 
                              .count = sk_size_min(BATCH, tile_count(run->y) - first)};
 }
 
-static struct tile_place place_tile(const struct grouped_run *run, const struct tile_batch *batch, size_t tile) {
-  const struct sk_tensor *y = run->y;
-  const size_t at = batch->first + tile, across = tiles_across(y);
-  const size_t row = at / across * OUTPUTS, column = at % across * OUTPUTS;
-  return (struct tile_place){row, column, sk_size_min(OUTPUTS, y->height - row),
-                             sk_size_min(OUTPUTS, y->width - column)};
+static struct sk_winograd_tile place_tile(const struct grouped_run *run, const struct tile_batch *batch, size_t tile) {
+  const size_t at = batch->first + tile, across = tiles_across(run->y);
+  return sk_winograd_tile_at(run->y, OUTPUTS, batch->image, at / across * OUTPUTS, at % across * OUTPUTS);
 }
 
-static const float *tile_inputs(const struct grouped_run *run, const struct tile_batch *batch, struct tile_place at) {
-  const float *const first = sk_conv_first_tap(&run->plan->shape, run->x, batch->image, batch->block);
-  return first + at.row * sk_tensor_row(run->x) + at.column * SK_BLOCK;
+static struct sk_winograd_input_args tile_inputs(const struct grouped_run *run, const struct tile_batch *batch,
+                                                 size_t tile) {
+  return sk_winograd_tile_inputs(run->plan, run->x, batch->block, place_tile(run, batch, tile), ALPHA);
 }
 
-/* The outputs of a tile, or what is added to them. */
-static float *tile_outputs(const struct tile_batch *batch, const struct sk_tensor *t, struct tile_place at) {
-  return sk_tensor_at(t, batch->image, batch->block) + at.row * sk_tensor_row(t) + at.column * SK_BLOCK;
+static struct sk_winograd_output_args tile_outputs(const struct grouped_run *run, const struct tile_batch *batch,
+                                                   size_t tile) {
+  return sk_winograd_tile_outputs(run->plan, run->residual, run->y, batch->block, place_tile(run, batch, tile));
 }
 
 static void prefetch_input(const struct grouped_run *run, const struct tile_batch *batch, size_t tile) {
-  const struct tile_place at = place_tile(run, batch, tile);
-  sk_prefetch_pixels(tile_inputs(run, batch, at), sk_tensor_row(run->x), sk_winograd_inputs(ALPHA, at.rows),
-                     sk_winograd_inputs(ALPHA, at.columns), false);
+  const struct sk_winograd_input_args args = tile_inputs(run, batch, tile);
+  sk_winograd_prefetch_inputs(&args);
 }
 
 static void prefetch_output(const struct grouped_run *run, const struct tile_batch *batch, size_t tile) {
-  const struct sk_tensor *y = run->y, *residual = run->residual;
-  const struct tile_place at = place_tile(run, batch, tile);
-  sk_prefetch_pixels(tile_outputs(batch, y, at), sk_tensor_row(y), at.rows, at.columns, true);
-  if (!residual) return;
-  sk_prefetch_pixels(tile_outputs(batch, residual, at), sk_tensor_row(residual), at.rows, at.columns, false);
+  const struct sk_winograd_output_args args = tile_outputs(run, batch, tile);
+  sk_winograd_prefetch_outputs(&args);
 }
 
 static void transform_input(const struct grouped_run *run, const struct tile_batch *batch, size_t tile) {
-  const struct tile_place at = place_tile(run, batch, tile);
-  const struct sk_winograd_input_args args = {
-      .x = tile_inputs(run, batch, at),
-      .x_row = sk_tensor_row(run->x),
-      .rows = sk_winograd_inputs(ALPHA, at.rows),
-      .columns = sk_winograd_inputs(ALPHA, at.columns),
-      .v = run->v + tile * SK_BLOCK,
-      .v_point = POINT_FLOATS,
-  };
+  struct sk_winograd_input_args args = tile_inputs(run, batch, tile);
+  args.v = run->v + tile * SK_BLOCK;
+  args.v_point = POINT_FLOATS;
   run->plan->kernels->winograd_input_f4k3(&args);
 }
 
@@ -153,24 +135,10 @@ static void multiply(const struct grouped_run *run, const struct tile_batch *bat
 }
 
 static void transform_output(const struct grouped_run *run, const struct tile_batch *batch, size_t tile) {
-  const sk_conv *plan = run->plan;
-  const struct sk_tensor *y = run->y, *residual = run->residual;
-  const struct tile_place at = place_tile(run, batch, tile);
-  const struct sk_winograd_output_args args = {
-      .t = run->v + tile * SK_BLOCK,
-      .t_point = POINT_FLOATS,
-      .bias = plan->bias + batch->block * SK_BLOCK,
-      .residual = residual ? tile_outputs(batch, residual, at) : NULL,
-      .residual_row = residual ? sk_tensor_row(residual) : 0,
-      .y = tile_outputs(batch, y, at),
-      .y_row = sk_tensor_row(y),
-      .rows = at.rows,
-      .columns = at.columns,
-      .relu = plan->relu,
-      .clip = plan->clip,
-      .bounds = plan->bounds,
-  };
-  plan->kernels->winograd_output_f4k3(&args);
+  struct sk_winograd_output_args args = tile_outputs(run, batch, tile);
+  args.t = run->v + tile * SK_BLOCK;
+  args.t_point = POINT_FLOATS;
+  run->plan->kernels->winograd_output_f4k3(&args);
 }
 
 /* Do one batch. Each tile's transforms ask for what comes next: the pixels of the next tile, the first outputs, and in

@@ -43,7 +43,8 @@ struct sk_clip_bounds {
  * resume    resume + b*resume_block + i*resume_line + p*16 + l, from which the chain goes on in place of the bias: sums
  *           that a call for other channels has left; or NULL
  * fork      fork + b*resume_block + i*resume_line + p*16 + l, or NULL: other such sums, and the chain ends in both. It
- *           begins with the bias then: fork = fork + chain, y = act(resume + chain + residual). Requires: x_pixel 16
+ *           begins with the bias then: fork = fork + chain, y = act(resume + chain + residual). Requires: resume,
+ *           x_pixel 16, x_channel 1
  * residual  residual + b*residual_block + i*residual_line + p*16 + l, or NULL
  * y         y + b*y_block + i*y_line + p*16 + l
  * Requires: 1 <= blocks <= the table's tile_blocks; rows, pixels, channels >= 1.

@@ -127,6 +127,25 @@ Test(conv, strassen_takes_1x1_without_padding_that_has_halves) {
   for (size_t i = 0; i < 5; i++) expect_refused(&others[i], &options, SK_UNSUPPORTED, "strassen does not apply");
 }
 
+Test(conv, winograd4_takes_groups_of_4_8_and_16_channels) {
+  const sk_conv_options options = {.algorithm = SK_ALGORITHM_WINOGRAD4};
+  const sk_conv_shape groups_of_4 = {1, 16, 5, 5, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4};
+  sk_conv_shape groups_of_8 = groups_of_4, groups_of_16 = groups_of_4;
+  groups_of_8.groups = 2;
+  groups_of_16.groups = 2;
+  groups_of_16.in_channels = groups_of_16.out_channels = 32;
+  expect_taken(&groups_of_4, SK_ALGORITHM_WINOGRAD4);
+  expect_taken(&groups_of_8, SK_ALGORITHM_WINOGRAD4);
+  expect_taken(&groups_of_16, SK_ALGORITHM_WINOGRAD4);
+  sk_conv_shape others[5] = {groups_of_4, groups_of_4, groups_of_4, groups_of_4, groups_of_4};
+  others[0].groups = 8;
+  others[1].out_channels = 32;
+  others[2].in_channels = others[2].out_channels = 12, others[2].groups = 3;
+  others[3].stride_height = others[3].stride_width = 2;
+  others[4].dilation_width = 2;
+  for (size_t i = 0; i < 5; i++) expect_refused(&others[i], &options, SK_UNSUPPORTED, "winograd4 does not apply");
+}
+
 Test(conv, phases_take_7x7_of_stride_2_and_few_channels) {
   const sk_conv_options options = {.algorithm = SK_ALGORITHM_WINOGRAD3};
   const sk_conv_shape stem = {1, 4, 9, 9, 5, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3, 1};
