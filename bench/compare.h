@@ -51,6 +51,7 @@ struct sk_compare {
   size_t batch, rounds;        /* rounds: of the target that has the fewest */
   struct sk_cpu_list all_cpus; /* that this process may use */
   double peaks[SK_COMPARE_PEAKS];
+  double handoffs[SK_COMPARE_PEAKS]; /* ns, beside each peak; 0 with one thread */
   size_t peak_count;
   long preemptions; /* how often the system took the CPU away during rounds; of this process, not of peers' */
   struct sk_context context;

@@ -7,6 +7,7 @@
 
 #include "bench/clock.h"
 #include "bench/compare.h"
+#include "bench/handoff.h"
 #include "bench/interrupt.h"
 #include "bench/peak.h"
 #include "bench/rest.h"
@@ -64,6 +65,7 @@ struct trial {
 
 static void measure_peak(const struct session *session) {
   struct sk_compare *compare = session->compare;
+  compare->handoffs[compare->peak_count] = sk_handoff_measure(compare->threads);
   compare->peaks[compare->peak_count++] = sk_peak_measure(session->kernels, compare->threads);
 }
 

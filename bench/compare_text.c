@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "bench/compare.h"
+#include "bench/handoff.h"
 #include "bench/runner.h"
 #include "bench/terminal.h"
 #include "dispatch/status.h"
@@ -203,6 +204,7 @@ sk_status sk_compare_print(const struct sk_compare *c) {
   putchar('\n');
   print_reasons(c);
   if (c->peak_count > 0) print_peak(c);
+  sk_handoff_print(9, c->handoffs, c->peak_count);
   print_preemptions(c);
   print_method(c);
   if (c->interrupted) printf("         interrupted: this is what had been measured by then\n");

@@ -1,4 +1,5 @@
-/* Measuring a network: whole runs and runs observed layer by layer, interleaved, between measurements of the peak. */
+/* Measuring a network: whole runs and runs observed layer by layer, interleaved, between measurements of the machine:
+ * of the peak, and of how far apart threads are. */
 #ifndef SK_BENCH_MEASURE_H
 #define SK_BENCH_MEASURE_H
 
@@ -18,6 +19,7 @@ struct sk_measurement {
   struct sk_summary *layers;         /* [info.layers] */
   struct sk_percentiles percentiles; /* of the whole */
   double peaks[SK_PEAKS];            /* GFLOP/s, in the order measured; the last by sk_measure_last_peak */
+  double handoffs[SK_PEAKS];         /* ns, beside each; 0 with one thread */
 };
 
 /* How long to measure. */
@@ -27,12 +29,12 @@ struct sk_measure_limits {
                      within some eight seconds */
 };
 
-/* Measure runs of a trial, the peak before and between. A wish to end (bench/interrupt.h) is heard before each run.
- * Free the measurement whatever the outcome. Errors: those of sk_net_run, SK_OUT_OF_MEMORY. */
+/* Measure runs of a trial, the peak and the hand-off before and between. A wish to end (bench/interrupt.h) is heard
+ * before each run. Free the measurement whatever the outcome. Errors: those of sk_net_run, SK_OUT_OF_MEMORY. */
 sk_status sk_measure_net(struct sk_measurement *measurement, const struct sk_trial *trial,
                          const struct sk_measure_limits *limits);
 
-/* Measure the peak after everything. */
+/* Measure the peak and the hand-off after everything. */
 sk_status sk_measure_last_peak(struct sk_measurement *measurement);
 
 /* Make the summaries from times, runs and info. Requires: runs > 0. Errors: SK_OUT_OF_MEMORY. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/handoff.h"
 #include "bench/profile.h"
 #include "bench/runner.h"
 #include "bench/terminal.h"
@@ -223,6 +224,8 @@ static void print_peak(const struct sk_profile *p) {
   }
 }
 
+static void print_handoffs(const struct sk_profile *p) { sk_handoff_print(11, p->m.handoffs, SK_PEAKS); }
+
 static void print_bandwidths(const struct sk_bandwidths *bandwidths) {
   fputs("bandwidth ", stdout);
   for (size_t i = 0; i < bandwidths->count; i++) {
@@ -304,6 +307,7 @@ sk_status sk_profile_print(const struct sk_profile *profile) {
   print_network(profile);
   print_scenario(&profile->scenario);
   print_peak(profile);
+  print_handoffs(profile);
   print_bandwidths(&profile->bandwidths);
   print_memory(profile);
   print_counters(profile);

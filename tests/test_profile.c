@@ -2,6 +2,7 @@
 #define _XOPEN_SOURCE 700
 
 #include "bench/csv.h"
+#include "bench/handoff.h"
 #include "bench/profile.h"
 #include "tests/temporary_folder.h"
 
@@ -142,6 +143,16 @@ static void open_profile(struct sk_profile *p) {
 static void close_profile(struct sk_profile *p) {
   sk_net_destroy((sk_net *)p->net);
   sk_profile_free(p);
+}
+
+/* Not a figure: machines differ, and two threads may share one CPU. */
+Test(profile, hand_off_takes_another_thread) {
+  cr_expect_float_eq(sk_handoff_measure(1), 0, 0);
+#ifdef _OPENMP
+  const double nanoseconds = sk_handoff_measure(3);
+  cr_expect_gt(nanoseconds, 1);
+  cr_expect_lt(nanoseconds, 1e9);
+#endif
 }
 
 TestSuite(profile, .init = make_folder, .fini = remove_folder);

@@ -422,7 +422,8 @@ function fillContext() {
     ['target', measured.target], ['ISA asked for', measured.isa],
     ['plan', measured.plan ? planText(measured) : null],
     ['seed', isNumber(measured.seed) ? String(measured.seed) : null],
-    ['FMA peak', `${withUnit(rate(measured.peak_gflops), 'GFLOP/s')}${peaks ? `, in turn ${peaks}` : ''}`]
+    ['FMA peak', `${withUnit(rate(measured.peak_gflops), 'GFLOP/s')}${peaks ? `, in turn ${peaks}` : ''}`],
+    ['hand-off', handoffText()]
   ]);
 }
 

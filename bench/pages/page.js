@@ -261,6 +261,12 @@ function makeTable({id, caption, columns, rows, words, mark, footer}) {
 const band = (kind, title, text) => element(
   'p', {class: `band ${kind}`, role: 'note'}, element('strong', null, title), ' ', text);
 
+/* What it took to pass a cache line from one thread to another, each time that it was measured. */
+function handoffText() {
+  const times = measured.handoffs_ns ?? [];
+  return times.length ? withUnit(times.map((time) => fixed(time, 0)).join(', '), 'ns') : null;
+}
+
 /* What makes the numbers doubtful, or nothing. */
 function warnings() {
   const peaks = (measured.peaks_gflops ?? []).map(rate).join(', ');

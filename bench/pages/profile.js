@@ -278,7 +278,7 @@ function fillMachine() {
   fillConditions([['model', measured.model], ['weights', measured.weights ?? `random, seed ${measured.seed ?? 1}`]]);
   const clock = measured.clock;
   place('machine').append(
-    ...listing('Roofs', [['FMA peak', withUnit(rate(measured.peak_gflops), 'GFLOP/s')],
+    ...listing('Roofs', [['FMA peak', withUnit(rate(measured.peak_gflops), 'GFLOP/s')], ['hand-off', handoffText()],
       ...(measured.bandwidths ?? []).map((roof) => [roof.level, `${withUnit(rate(roof.gbps), 'GB/s')}, over ${bytes(roof.bytes)}`])]),
     ...listing('Scenario', scenarioPairs(measured.scenario)),
     ...listing('Memory', [['weights', bytes(measured.weight_bytes)], ['workspace', bytes(measured.workspace_bytes)],
