@@ -60,11 +60,9 @@ static void add_conditions(struct sk_json *json, const struct sk_compare *c) {
 
 static void add_peaks(struct sk_json *json, const struct sk_compare *c) {
   sk_json_number(json, json->root, "peak_gflops", sk_compare_peak(c));
-  cJSON *peaks = sk_json_list(json, json->root, "peaks_gflops");
-  for (size_t i = 0; i < c->peak_count; i++) sk_json_number(json, peaks, NULL, c->peaks[i]);
+  sk_json_numbers(json, json->root, "peaks_gflops", c->peaks, c->peak_count);
   sk_json_number(json, json->root, "peak_spread_percent", 100 * sk_compare_drift(c));
-  cJSON *handoffs = sk_json_list(json, json->root, "handoffs_ns");
-  for (size_t i = 0; i < c->peak_count && c->handoffs[i] > 0; i++) sk_json_number(json, handoffs, NULL, c->handoffs[i]);
+  sk_json_numbers(json, json->root, "handoffs_ns", c->handoffs, c->handoffs[0] > 0 ? c->peak_count : 0);
   sk_json_number(json, json->root, "preemptions", (double)c->preemptions);
   sk_json_bool(json, json->root, "drifted", sk_compare_drift(c) > SK_COMPARE_DRIFT);
 }

@@ -61,9 +61,9 @@ struct trial {
   size_t elements;   /* of an image's output */
 };
 
-/* ---- The peak --------------------------------------------------------------------------------------------------- */
+/* ---- The machine ------------------------------------------------------------------------------------------------ */
 
-static void measure_peak(const struct session *session) {
+static void measure_machine(const struct session *session) {
   struct sk_compare *compare = session->compare;
   compare->handoffs[compare->peak_count] = sk_handoff_measure(compare->threads);
   compare->peaks[compare->peak_count++] = sk_peak_measure(session->kernels, compare->threads);
@@ -269,7 +269,7 @@ static sk_status run_rounds(struct trial *trial, bool is_only) {
     const sk_status status = make_room(trial);
     if (status) return status;
     trial->rounds += run_round(trial);
-    if (is_halfway(trial, is_only)) measure_peak(session);
+    if (is_halfway(trial, is_only)) measure_machine(session);
     sk_progress_time(&session->progress, trial->task.name, sk_clock_seconds() - session->start,
                      session->end - session->start);
   }
@@ -340,12 +340,12 @@ static sk_status measure_subject(struct session *session, const struct sk_compar
 static sk_status measure_subjects(struct session *session, const struct sk_compare_subjects *subjects,
                                   const struct sk_contenders *contenders) {
   sk_status status = SK_OK;
-  measure_peak(session);
+  measure_machine(session);
   for (size_t i = 0; !status && i < subjects->count && !sk_interrupted(); i++) {
-    if (i > 0 && i == subjects->count / 2) measure_peak(session);
+    if (i > 0 && i == subjects->count / 2) measure_machine(session);
     status = measure_subject(session, subjects, i, contenders);
   }
-  measure_peak(session);
+  measure_machine(session);
   return status;
 }
 

@@ -70,6 +70,11 @@ cJSON *sk_json_list(struct sk_json *json, cJSON *parent, const char *name) {
   return attach(json, parent, name, cJSON_CreateArray());
 }
 
+void sk_json_numbers(struct sk_json *json, cJSON *parent, const char *name, const double *values, size_t count) {
+  cJSON *const list = sk_json_list(json, parent, name);
+  for (size_t i = 0; i < count; i++) sk_json_number(json, list, NULL, values[i]);
+}
+
 static sk_status write_file(const char *path, const char *text) {
   struct sk_file_writer writer;
   const sk_status status = sk_file_writer_open(&writer, path);

@@ -25,6 +25,9 @@ void sk_json_text(struct sk_json *json, cJSON *parent, const char *name, const c
 cJSON *sk_json_object(struct sk_json *json, cJSON *parent, const char *name);
 cJSON *sk_json_list(struct sk_json *json, cJSON *parent, const char *name);
 
+/* Add a list of numbers. */
+void sk_json_numbers(struct sk_json *json, cJSON *parent, const char *name, const double *values, size_t count);
+
 /* Print the document to a file, or to stdout, as sk_json_finish does, and keep it. */
 sk_status sk_json_write(const struct sk_json *json, const char *path);
 

@@ -70,9 +70,9 @@ static bool has_time(const struct bench *b, double elapsed) {
   return elapsed < (b->m->runs < LEAST_RUNS ? fmax(b->seconds, PATIENCE_SECONDS) : b->seconds);
 }
 
-static void measure_machine(const struct bench *b, size_t when) {
-  b->m->peaks[when] = sk_peak_measure(b->kernels, b->m->info.threads);
-  b->m->handoffs[when] = sk_handoff_measure(b->m->info.threads);
+static void measure_machine(struct sk_measurement *m, const struct sk_kernel_table *kernels, size_t when) {
+  m->peaks[when] = sk_peak_measure(kernels, m->info.threads);
+  m->handoffs[when] = sk_handoff_measure(m->info.threads);
 }
 
 static void show_progress(const struct bench *b, struct sk_progress *progress, double elapsed) {
@@ -93,13 +93,13 @@ static sk_status run_pairs(struct bench *b) {
   sk_progress_begin(&progress);
   while (!status && b->m->runs < b->most && has_time(b, elapsed) && !sk_interrupted()) {
     const bool half_done = b->m->runs >= b->most / 2 || elapsed >= b->seconds / 2;
-    if (half_done && b->m->peaks[1] == 0) measure_machine(b, 1);
+    if (half_done && b->m->peaks[1] == 0) measure_machine(b->m, b->kernels, 1);
     status = run_pair(b);
     elapsed = sk_clock_seconds() - start;
     show_progress(b, &progress, elapsed);
   }
   sk_progress_end(&progress);
-  if (b->m->peaks[1] == 0) measure_machine(b, 1); /* the last run was a long one */
+  if (b->m->peaks[1] == 0) measure_machine(b->m, b->kernels, 1); /* the last run was a long one */
   return status;
 }
 
@@ -108,7 +108,7 @@ static sk_status measure(struct bench *b) {
   if (status) return status;
   b->stamps = calloc(b->m->info.layers + 1, sizeof *b->stamps);
   if (!b->stamps) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for the times of %zu layers", b->m->info.layers);
-  measure_machine(b, 0);
+  measure_machine(b->m, b->kernels, 0);
   status = sk_trial_warm_up(b->trial);
   if (!status) status = run_pairs(b);
   free(b->stamps);
@@ -132,9 +132,8 @@ sk_status sk_measure_net(struct sk_measurement *measurement, const struct sk_tri
 sk_status sk_measure_last_peak(struct sk_measurement *measurement) {
   const struct sk_kernel_table *kernels = NULL;
   const sk_status status = sk_kernels_choose(measurement->info.isa, &kernels);
-  if (status) return status;
-  measure_machine(&(struct bench){.m = measurement, .kernels = kernels}, SK_PEAKS - 1);
-  return SK_OK;
+  if (!status) measure_machine(measurement, kernels, SK_PEAKS - 1);
+  return status;
 }
 
 /* ---- Results ------------------------------------------------------------------------------------------------ */

@@ -51,12 +51,10 @@ static void add_conditions(struct sk_json *json, const struct sk_profile *p) {
 
 static void add_peaks(struct sk_json *json, const struct sk_profile *p) {
   sk_json_number(json, json->root, "peak_gflops", p->peak);
-  cJSON *peaks = sk_json_list(json, json->root, "peaks_gflops");
-  for (size_t i = 0; i < SK_PEAKS; i++) sk_json_number(json, peaks, NULL, p->m.peaks[i]);
+  sk_json_numbers(json, json->root, "peaks_gflops", p->m.peaks, SK_PEAKS);
   sk_json_number(json, json->root, "peak_spread_percent", 100 * p->drift);
   sk_json_bool(json, json->root, "drifted", p->drift > SK_DRIFT_LIMIT);
-  cJSON *handoffs = sk_json_list(json, json->root, "handoffs_ns");
-  for (size_t i = 0; i < SK_PEAKS && p->m.handoffs[i] > 0; i++) sk_json_number(json, handoffs, NULL, p->m.handoffs[i]);
+  sk_json_numbers(json, json->root, "handoffs_ns", p->m.handoffs, p->m.handoffs[0] > 0 ? SK_PEAKS : 0);
 }
 
 static void add_clock(struct sk_json *json, const struct sk_clock *clock) {

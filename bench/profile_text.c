@@ -224,8 +224,6 @@ static void print_peak(const struct sk_profile *p) {
   }
 }
 
-static void print_handoffs(const struct sk_profile *p) { sk_handoff_print(11, p->m.handoffs, SK_PEAKS); }
-
 static void print_bandwidths(const struct sk_bandwidths *bandwidths) {
   fputs("bandwidth ", stdout);
   for (size_t i = 0; i < bandwidths->count; i++) {
@@ -307,7 +305,7 @@ sk_status sk_profile_print(const struct sk_profile *profile) {
   print_network(profile);
   print_scenario(&profile->scenario);
   print_peak(profile);
-  print_handoffs(profile);
+  sk_handoff_print(11, profile->m.handoffs, SK_PEAKS);
   print_bandwidths(&profile->bandwidths);
   print_memory(profile);
   print_counters(profile);

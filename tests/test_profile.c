@@ -145,6 +145,8 @@ static void close_profile(struct sk_profile *p) {
   sk_profile_free(p);
 }
 
+TestSuite(profile, .init = make_folder, .fini = remove_folder);
+
 /* Not a figure: machines differ, and two threads may share one CPU. */
 Test(profile, hand_off_takes_another_thread) {
   cr_expect_float_eq(sk_handoff_measure(1), 0, 0);
@@ -154,8 +156,6 @@ Test(profile, hand_off_takes_another_thread) {
   cr_expect_lt(nanoseconds, 1e9);
 #endif
 }
-
-TestSuite(profile, .init = make_folder, .fini = remove_folder);
 
 Test(profile, derives_rates_from_medians) {
   struct sk_profile p;
