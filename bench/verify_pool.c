@@ -6,7 +6,7 @@
 /* ---- Max and average pool ---- */
 
 struct pool_case {
-  struct sk_pool_args args; /* sizes only */
+  struct sk_pool_args args; /* sizes only; `end` is the height of the outputs */
   bool average;
 };
 
@@ -64,10 +64,20 @@ static struct pooled pool_output(const struct pool_case *c, const float *x, size
   return p;
 }
 
+/* Compute the lower rows, then the upper ones, as two threads would. */
+static void pool_in_two(struct sk_verify *v, const struct pool_case *c, struct sk_pool_args args) {
+  sk_pool_fn *const kernel = c->average ? v->kernels->average_pool : v->kernels->max_pool;
+  args.first = args.end / 2;
+  kernel(&args);
+  args.end = args.first;
+  args.first = 0;
+  kernel(&args);
+}
+
 static void run_pool(struct sk_verify *v, const struct pool_case *c, enum sk_data data) {
   struct sk_pool_args a = c->args;
   v->data = data;
-  const size_t outputs = a.out_height * a.out_width * SK_BLOCK, mark = v->scratch_count;
+  const size_t height = c->args.end, outputs = height * a.out_width * SK_BLOCK, mark = v->scratch_count;
   float *plain = sk_verify_random_floats(v, data, a.in_height * a.in_width * SK_BLOCK);
   float *bits = sk_verify_floats(v, outputs);
   double *exact = sk_verify_scratch(v, outputs * sizeof *exact),
@@ -86,9 +96,9 @@ static void run_pool(struct sk_verify *v, const struct pool_case *c, enum sk_dat
   for (enum sk_guard_side side = 0; side < SK_GUARD_SIDES && !sk_verify_failed(v); side++) {
     sk_verify_at(v, "%s, %s", sk_data_name(data), sk_guard_side_name(side));
     a.x = sk_verify_input(v, SK_SLOT_X, x, floats, side);
-    a.y = sk_verify_output(v, SK_SLOT_Y, (a.out_height - 1) * a.y_row + a.out_width * SK_BLOCK, side);
-    (c->average ? v->kernels->average_pool : v->kernels->max_pool)(&a);
-    const struct sk_plane_check check = {a.y,         a.out_height,
+    a.y = sk_verify_output(v, SK_SLOT_Y, (height - 1) * a.y_row + a.out_width * SK_BLOCK, side);
+    pool_in_two(v, c, a);
+    const struct sk_plane_check check = {a.y,         height,
                                          a.out_width, a.y_row,
                                          bits,        data == SK_DATA_SPECIAL ? NULL : exact,
                                          magnitude,   c->average ? a.kernel_height * a.kernel_width + 1 : 0,
@@ -147,7 +157,7 @@ static void pool_cases_of(struct sk_verify *v, const struct window *w, size_t he
   struct pool_case parameters = {.args = {
                                      .in_height = height,
                                      .in_width = width,
-                                     .out_height = pooled_size(height, w->kernel[0], w->stride[0], w->dilation[0],
+                                     .end = pooled_size(height, w->kernel[0], w->stride[0], w->dilation[0],
                                                                w->before[0], w->after[0], rounding),
                                      .out_width = pooled_size(width, w->kernel[1], w->stride[1], w->dilation[1],
                                                               w->before[1], w->after[1], rounding),
@@ -162,7 +172,7 @@ static void pool_cases_of(struct sk_verify *v, const struct window *w, size_t he
                                      .pad_left = w->before[1],
                                      .pad_right = w->after[1],
                                  }};
-  if (parameters.args.out_height == 0 || parameters.args.out_width == 0) return;
+  if (parameters.args.end == 0 || parameters.args.out_width == 0) return;
   for (size_t kind = 0; kind < kinds; kind++) {
     static const char *const names[] = {"max_pool", "average_pool", "average_pool"};
     parameters.average = kind > 0;

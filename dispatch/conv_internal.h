@@ -2,14 +2,11 @@
 #ifndef SK_DISPATCH_CONV_INTERNAL_H
 #define SK_DISPATCH_CONV_INTERNAL_H
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "dispatch/conv.h"
 #include "dispatch/cpu.h"
 #include "dispatch/denormals.h"
 #include "dispatch/size.h"
+#include "dispatch/team.h"
 
 /* One way to compute a convolution; its predicate says which shapes it can do. */
 struct sk_conv_method {
@@ -62,37 +59,6 @@ sk_status sk_conv_size_weights(sk_conv *plan, size_t a, size_t b, size_t c);
 /* The plain channels of one group. */
 static inline size_t sk_conv_group_inputs(const sk_conv_shape *shape) { return shape->in_channels / shape->groups; }
 static inline size_t sk_conv_group_outputs(const sk_conv_shape *shape) { return shape->out_channels / shape->groups; }
-
-/* The calling thread's number in its team. */
-static inline size_t sk_thread(void) {
-#ifdef _OPENMP
-  return (size_t)omp_get_thread_num();
-#else
-  return 0;
-#endif
-}
-
-/* What the calling thread does of work that its team divides: the items that begin in [first, end), in units of which
- * each costs as much. */
-struct sk_share {
-  size_t first, end;
-};
-
-static inline struct sk_share sk_thread_share(size_t total) {
-#ifdef _OPENMP
-  const size_t threads = (size_t)omp_get_num_threads();
-#else
-  const size_t threads = 1;
-#endif
-  return (struct sk_share){total * sk_thread() / threads, total * (sk_thread() + 1) / threads};
-}
-
-/* Which panels of a strip are the thread's, when those before have `before` units of work and each has `each`. */
-static inline struct sk_share sk_share_panels(struct sk_share share, size_t before, size_t each, size_t panels) {
-  const size_t first = share.first > before ? sk_size_divide_up(share.first - before, each) : 0;
-  const size_t end = share.end > before ? sk_size_divide_up(share.end - before, each) : 0;
-  return (struct sk_share){sk_size_min(first, panels), sk_size_min(end, panels)};
-}
 
 static inline size_t sk_blocks(size_t channels) { return sk_size_divide_up(channels, SK_BLOCK); }
 

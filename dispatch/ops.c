@@ -1,4 +1,4 @@
-/* Operators other than convolution: one kernel call per plane, planes spread over the threads. */
+/* Operators other than convolution: kernels of one plane, or of some rows of it, spread over the threads. */
 #include "dispatch/ops.h"
 
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 #include "dispatch/denormals.h"
 #include "dispatch/size.h"
 #include "dispatch/status.h"
+#include "dispatch/team.h"
 
 /* The size of a pool's output along one dimension; 0 if there is none. */
 static size_t pool_size(size_t in, size_t kernel, size_t stride, size_t dilation, size_t before, size_t after,
@@ -57,7 +58,6 @@ static struct sk_pool_args pool_args(const struct sk_pool_shape *pool, const str
       .in_width = x->width,
       .y = sk_tensor_at(y, image, plane),
       .y_row = sk_tensor_row(y),
-      .out_height = y->height,
       .out_width = y->width,
       .kernel_height = pool->kernel_height,
       .kernel_width = pool->kernel_width,
@@ -73,20 +73,31 @@ static struct sk_pool_args pool_args(const struct sk_pool_shape *pool, const str
   };
 }
 
+/* Pool the thread's rows of outputs, in all planes: the convolutions around divide images by rows, too. */
+static void pool_share(sk_pool_fn *kernel, const struct sk_pool_shape *pool, size_t batch, const struct sk_tensor *x,
+                       const struct sk_tensor *y) {
+  const struct sk_share share = sk_thread_share(batch * y->height);
+  for (size_t row = share.first, end; row < share.end; row = end) {
+    const size_t image = row / y->height, above = image * y->height;
+    end = sk_size_min(share.end, above + y->height);
+    for (size_t plane = 0; plane < sk_tensor_planes(x); plane++) {
+      struct sk_pool_args args = pool_args(pool, x, y, image, plane);
+      args.first = row - above;
+      args.end = end - above;
+      kernel(&args);
+    }
+  }
+}
+
 static void run_pool(sk_pool_fn *kernel, struct sk_engine engine, const struct sk_pool_shape *pool, size_t batch,
                      const struct sk_tensor *x, const struct sk_tensor *y) {
-  const size_t planes = sk_tensor_planes(x);
 #pragma omp parallel num_threads(engine.threads)
   {
     const uint64_t before = sk_denormals_enter(engine.flush_denormals);
-#pragma omp for schedule(static)
-    for (size_t i = 0; i < batch * planes; i++) {
-      const struct sk_pool_args args = pool_args(pool, x, y, i / planes, i % planes);
-      kernel(&args);
-    }
+    pool_share(kernel, pool, batch, x, y);
     sk_denormals_leave(engine.flush_denormals, before);
+    sk_tensor_clear_halo_in_team(y, batch);
   }
-  sk_tensor_clear_halo(y, batch, engine.threads);
 }
 
 void sk_op_max_pool(struct sk_engine engine, const struct sk_pool_shape *pool, size_t batch, const struct sk_tensor *x,

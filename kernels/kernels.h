@@ -178,7 +178,8 @@ struct sk_strassen_input_args {
 typedef void sk_strassen_input_fn(const struct sk_strassen_input_args *args);
 
 /*
- * Pool one plane (one image, one channel block). Windows are clipped to the plane, so padding is never read.
+ * Pool one plane (one image, one channel block): the rows of y from `first` to `end`. Windows are clipped to the plane,
+ * so padding is never read.
  *
  * max_pool      y = max of the window, NaN if it holds one; the first of equal values, so -0 stays before +0
  * average_pool  y = sum of the window, row by row from +0, / (taps on the plane, or those within the padding)
@@ -189,7 +190,7 @@ struct sk_pool_args {
   const float *x;
   size_t x_row, in_height, in_width;
   float *y;
-  size_t y_row, out_height, out_width;
+  size_t y_row, first, end, out_width;
   size_t kernel_height, kernel_width;
   size_t stride_height, stride_width;
   size_t dilation_height, dilation_width;

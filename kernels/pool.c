@@ -51,7 +51,7 @@ static struct pixel window_maximum(const struct sk_pool_args *args, struct span 
 }
 
 void SK_NAME(max_pool_f32)(const struct sk_pool_args *args) {
-  for (size_t i = 0; i < args->out_height; i++) {
+  for (size_t i = args->first; i < args->end; i++) {
     const struct span rows =
         clip(i, args->stride_height, args->dilation_height, args->kernel_height, args->pad_top, args->in_height);
     for (size_t j = 0; j < args->out_width; j++) {
@@ -89,7 +89,7 @@ static struct pixel window_average(const struct sk_pool_args *args, struct span 
 void SK_NAME(average_pool_f32)(const struct sk_pool_args *args) {
   const size_t padded_height = args->in_height + args->pad_top + args->pad_bottom;
   const size_t padded_width = args->in_width + args->pad_left + args->pad_right;
-  for (size_t i = 0; i < args->out_height; i++) {
+  for (size_t i = args->first; i < args->end; i++) {
     const struct span rows =
         clip(i, args->stride_height, args->dilation_height, args->kernel_height, args->pad_top, args->in_height);
     const size_t padded_rows =
