@@ -210,6 +210,14 @@ sk_status sk_conv_size_weights(sk_conv *plan, size_t a, size_t b, size_t c) {
   return SK_OK;
 }
 
+sk_status sk_conv_size_threads(sk_conv *plan, size_t floats, const char *what) {
+  if (sk_size_multiply(floats, sizeof(float), &plan->thread_bytes) &&
+      sk_size_multiply(plan->thread_bytes, (size_t)plan->threads, &plan->tensor_workspace_bytes)) {
+    return SK_OK;
+  }
+  return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the %s overflows", what);
+}
+
 static sk_status pack_weights(sk_conv *plan, const float *weights) {
   const size_t bytes = plan->weight_floats * sizeof(float);
   plan->weights = sk_arena_take(plan->arena, bytes);
@@ -369,6 +377,11 @@ sk_algorithm sk_conv_algorithm(const sk_conv *plan) { return plan->method->algor
 size_t sk_conv_weight_bytes(const sk_conv *plan) {
   return (plan->weight_floats + sk_blocks(plan->shape.out_channels) * SK_BLOCK) * sizeof(float);
 }
+
+void sk_conv_set_workspace(sk_conv *plan, size_t bytes) {
+  if (plan->thread_bytes > 0) plan->thread_bytes = bytes / (size_t)plan->threads / SK_ALIGNMENT * SK_ALIGNMENT;
+}
+
 size_t sk_conv_tensor_workspace_bytes(const sk_conv *plan) { return plan->tensor_workspace_bytes; }
 
 size_t sk_conv_workspace_bytes(const sk_conv *plan) {

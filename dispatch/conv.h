@@ -62,6 +62,11 @@ static inline bool sk_is_winograd(sk_algorithm algorithm) {
  * Requires: minimum <= 0 <= maximum, so that lanes without a channel stay zero. */
 void sk_conv_set_clip(sk_conv *plan, struct sk_clip_bounds bounds);
 
+/* Let runs on tensors have a workspace of `bytes`, of which each thread's part begins where other plans, told the same,
+ * have it: what a thread has written there lies in its own caches, not in those of another. Without, parts lie side by
+ * side. Requires: bytes >= sk_conv_tensor_workspace_bytes. */
+void sk_conv_set_workspace(sk_conv *plan, size_t bytes);
+
 /* Bytes of workspace for a run on tensors: less than sk_conv_workspace_bytes, which holds the tensors too. */
 size_t sk_conv_tensor_workspace_bytes(const sk_conv *plan);
 

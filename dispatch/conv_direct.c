@@ -197,10 +197,7 @@ static sk_status measure(sk_conv *plan) {
       sk_conv_size_weights(plan, s->groups * sk_blocks(sk_conv_group_outputs(s)), SK_BLOCK, reduction(s));
   if (status) return status;
   /* Weights of which 16 rows have a size bound the channels, and so what one thread has. */
-  if (sk_size_multiply(thread_floats(plan) * sizeof(float), (size_t)plan->threads, &plan->tensor_workspace_bytes)) {
-    return SK_OK;
-  }
-  return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the gathered inputs overflows");
+  return sk_conv_size_threads(plan, thread_floats(plan), "gathered inputs");
 }
 
 /* The kernel's arguments for the first row of a panel, but for the counts. */
@@ -318,7 +315,7 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
   const size_t image_groups = batch * plan->shape.groups;
 #pragma omp parallel num_threads(plan->threads)
   {
-    float *const own = (float *)workspace + sk_thread() * thread_floats(plan);
+    float *const own = sk_thread_part(plan, workspace);
     const struct direct_run direct_run = {plan, x, residual, y, d, own, own + gathered_floats(plan)};
     const uint64_t before = sk_denormals_enter(plan->flush_denormals);
     /* Strips are not quite equal, and there may be few: what threads share is the rows or pixels of all panels. */

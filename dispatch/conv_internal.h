@@ -49,12 +49,22 @@ struct sk_conv {
   size_t weight_floats;
   float *bias; /* [ceil(out_channels/16)][16] */
   size_t tensor_workspace_bytes;
+  size_t thread_bytes; /* from a thread's part of the workspace to the next one's; 0: what there is is the team's */
   size_t tile_block; /* Winograd: tiles, of F(3,4) rows of tiles, transformed and multiplied at a time */
   bool tiles_apart;  /* Winograd: by one thread, a panel of outputs at a time */
 };
 
 /* Set plan->weight_floats to a * b * c. Errors: SK_INVALID_ARGUMENT (their bytes overflow). */
 sk_status sk_conv_size_weights(sk_conv *plan, size_t a, size_t b, size_t c);
+
+/* Set what the plan needs of a workspace: `floats` for each thread. Errors: SK_INVALID_ARGUMENT (their bytes overflow;
+ * `what` names them). */
+sk_status sk_conv_size_threads(sk_conv *plan, size_t floats, const char *what);
+
+/* The calling thread's part of the workspace. */
+static inline float *sk_thread_part(const sk_conv *plan, void *workspace) {
+  return (float *)workspace + sk_thread() * plan->thread_bytes / sizeof(float);
+}
 
 /* The plain channels of one group. */
 static inline size_t sk_conv_group_inputs(const sk_conv_shape *shape) { return shape->in_channels / shape->groups; }

@@ -181,12 +181,8 @@ static bool thread_floats(const sk_conv *plan, size_t *floats) {
 static sk_status measure(sk_conv *plan) {
   const sk_status status = sk_conv_size_weights(plan, PRODUCTS, half_outputs(plan), half_inputs(plan));
   if (status) return status;
-  size_t bytes;
-  if (thread_floats(plan, &bytes) && sk_size_multiply(bytes, sizeof(float), &bytes) &&
-      sk_size_multiply(bytes, (size_t)plan->threads, &plan->tensor_workspace_bytes)) {
-    return SK_OK;
-  }
-  return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the sums of inputs overflows");
+  size_t floats; /* of SIZE_MAX the bytes overflow, too */
+  return sk_conv_size_threads(plan, thread_floats(plan, &floats) ? floats : SIZE_MAX, "sums of inputs");
 }
 
 /* One run: its tensors, how it is divided, and the calling thread's buffers. */
@@ -441,10 +437,9 @@ static void run_strip(const struct strassen_run *run, struct sk_share share, siz
 static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
                 const struct sk_tensor *y, void *workspace) {
   const struct division d = divide(plan, batch, x, residual, y);
-  const size_t own = plan->tensor_workspace_bytes / sizeof(float) / (size_t)plan->threads;
 #pragma omp parallel num_threads(plan->threads)
   {
-    const struct strassen_run strassen_run = begin_run(plan, x, residual, y, d, (float *)workspace + sk_thread() * own);
+    const struct strassen_run strassen_run = begin_run(plan, x, residual, y, d, sk_thread_part(plan, workspace));
     const uint64_t before = sk_denormals_enter(plan->flush_denormals);
     const struct sk_share share = sk_thread_share(batch * d.pixels * d.panels);
     for (size_t i = 0; i < batch * d.strips; i++) run_strip(&strassen_run, share, i);

@@ -203,13 +203,13 @@ static sk_status measure(sk_conv *plan) {
   const sk_status status =
       sk_conv_size_weights(plan, class_count(plan), sk_blocks(s->out_channels) * SK_BLOCK, s->in_channels);
   if (status) return status;
-  bool fits = tiles_fit(plan);
-  if (fits) {
-    choose_blocks(plan);
-    fits = sk_size_multiply(block_floats(plan) * sizeof(float), plan->tiles_apart ? (size_t)plan->threads : 1,
-                            &plan->tensor_workspace_bytes);
+  if (!tiles_fit(plan)) {
+    return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the transformed tiles overflows");
   }
-  return fits ? SK_OK : sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the transformed tiles overflows");
+  choose_blocks(plan);
+  if (plan->tiles_apart) return sk_conv_size_threads(plan, block_floats(plan), "transformed tiles");
+  plan->tensor_workspace_bytes = block_floats(plan) * sizeof(float);
+  return SK_OK;
 }
 
 /* One block of one run: its tensors, its tiles, and where they are transformed. */
@@ -431,8 +431,7 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
                 const struct sk_tensor *y, void *workspace) {
 #pragma omp parallel num_threads(plan->threads)
   {
-    const size_t own = plan->tiles_apart ? block_floats(plan) * sk_thread() : 0;
-    float *const v = (float *)workspace + own;
+    float *const v = sk_thread_part(plan, workspace);
     const struct winograd_block block = {.plan = plan,
                                          .x = x,
                                          .residual = residual,

@@ -108,15 +108,12 @@ static sk_status measure(sk_conv *plan) {
   /* Whether a band of one row of tiles has a size at all: its points, and as much again for its phases and odd pixels.
    * Bands of more are held to a budget. */
   size_t bytes;
-  if (sk_size_multiply(tiles_across(plan), POINTS * (1 + plan->kernels->tile_blocks) * SK_BLOCK * 2 * sizeof(float),
-                       &bytes) &&
-      bytes <= PTRDIFF_MAX) {
-    choose_band(plan);
-    if (sk_size_multiply(thread_floats(plan) * sizeof(float), (size_t)plan->threads, &plan->tensor_workspace_bytes)) {
-      return SK_OK;
-    }
+  const size_t tile_bytes = POINTS * (1 + plan->kernels->tile_blocks) * SK_BLOCK * 2 * sizeof(float);
+  if (!sk_size_multiply(tiles_across(plan), tile_bytes, &bytes) || bytes > PTRDIFF_MAX) {
+    return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the transformed tiles overflows");
   }
-  return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the transformed tiles overflows");
+  choose_band(plan);
+  return sk_conv_size_threads(plan, thread_floats(plan), "transformed tiles");
 }
 
 /* One band of a run: rows of tiles from `first` on, and the calling thread's buffers. */
@@ -251,7 +248,7 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
   const size_t bands = sk_size_divide_up(tiles_down(plan), band_rows(plan));
 #pragma omp parallel num_threads(plan->threads)
   {
-    float *const own = (float *)workspace + sk_thread() * thread_floats(plan);
+    float *const own = sk_thread_part(plan, workspace);
     struct band band = {.plan = plan, .x = x, .residual = residual, .y = y, .phases = own};
     band.v = band.phases + phase_floats(plan);
     band.t = band.v + POINTS * tiles_point(plan);

@@ -31,10 +31,8 @@ static bool applies(const sk_conv_shape *s) {
 
 static sk_status measure(sk_conv *plan) {
   const sk_conv_shape *s = &plan->shape;
-  if (!sk_size_multiply(THREAD_FLOATS * sizeof(float), (size_t)plan->threads, &plan->tensor_workspace_bytes)) {
-    return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the transformed tiles overflows");
-  }
-  return sk_conv_size_weights(plan, POINTS, s->out_channels, sk_conv_group_inputs(s));
+  const sk_status status = sk_conv_size_weights(plan, POINTS, s->out_channels, sk_conv_group_inputs(s));
+  return status ? status : sk_conv_size_threads(plan, THREAD_FLOATS, "transformed tiles");
 }
 
 /* Where the weights of one block begin, in the order in which they are read: [point][channel of the group][16]. */
@@ -177,7 +175,7 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
                                     .x = x,
                                     .residual = residual,
                                     .y = y,
-                                    .v = (float *)workspace + sk_thread() * THREAD_FLOATS,
+                                    .v = sk_thread_part(plan, workspace),
                                     .batches = sk_size_divide_up(tile_count(y), BATCH)};
     const uint64_t before = sk_denormals_enter(plan->flush_denormals);
     run_share(&own, batch);

@@ -230,6 +230,9 @@ static sk_status plan_layers(sk_net *net) {
     if (status) return status;
   }
   unbind(&net->graph);
+  for (size_t i = 0; i < net->schedule.count; i++) {
+    if (net->layers[i].conv) sk_conv_set_workspace(net->layers[i].conv, net->conv_workspace);
+  }
   if (sk_size_add(net->memory.bytes, net->conv_workspace, &net->workspace_bytes)) return SK_OK;
   return sk_fail(SK_INVALID_ARGUMENT, "batch: %zu, the size of the workspace overflows", net->batch);
 }
