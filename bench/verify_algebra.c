@@ -4,6 +4,7 @@
 
 #include "bench/verify_bounds.h"
 #include "bench/verify_internal.h"
+#include "bench/verify_strassen.h"
 #include "dispatch/conv.h"
 #include "reference/reference.h"
 
@@ -233,10 +234,10 @@ static bool tile_takes(size_t in, size_t out, size_t m, size_t stride, size_t pa
   return in + pad >= first && in + pad < first + alpha;
 }
 
-/* Whether an output mixes in this input: of its tile, or of its own place or the partner's in the other half. */
+/* Whether an output mixes in this input: of its tile, or of its own place or its partner's. */
 static bool is_mixed_in(const struct algebra_case *c, const struct sizes *z, struct place in, struct place out) {
   const sk_conv_shape *s = &c->shape;
-  const size_t m = tile_side(c->algorithm), pixels = (z->out_height * z->out_width + 1) / 2;
+  const size_t m = tile_side(c->algorithm);
   if (in.image != out.image) return false;
   if (c->algorithm != SK_ALGORITHM_STRASSEN) {
     return m > 1 && tile_takes(in.row, out.row, m, s->stride_height, s->pad_top) &&
@@ -244,7 +245,8 @@ static bool is_mixed_in(const struct algebra_case *c, const struct sizes *z, str
   }
   const size_t row = in.row / s->stride_height, column = in.column / s->stride_width;
   if (row * s->stride_height != in.row || column * s->stride_width != in.column) return false;
-  return (row * z->out_width + column) % pixels == (out.row * z->out_width + out.column) % pixels;
+  return sk_strassen_pair(z->out_height, z->out_width, row * z->out_width + column) ==
+         sk_strassen_pair(z->out_height, z->out_width, out.row * z->out_width + out.column);
 }
 
 static void check_spread(struct sk_verify *v, const struct algebra_case *c, struct place in, const float *clean,

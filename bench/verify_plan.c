@@ -641,13 +641,15 @@ static const sk_conv_shape awkward_shapes[] = {
 
 /*
  * Convolutions that Strassen's algorithm does: halves of one block to several, an odd number of them; one pixel, one
- * without a partner, halves of whole rows or not; strides; several strips of a batch.
+ * without a partner, halves of whole rows or not; two parts; strides; several strips of a batch.
  */
 static const sk_conv_shape halved_shapes[] = {
     {1, 32, 1, 1, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},    {2, 96, 7, 7, 96, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
     {1, 32, 1, 9, 64, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},    {3, 64, 12, 9, 32, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0, 1},
     {2, 64, 11, 9, 160, 1, 1, 2, 1, 1, 1, 0, 0, 0, 0, 1},  {2, 32, 8, 15, 224, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
     {1, 256, 34, 17, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1}, {2, 128, 13, 31, 64, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+    {2, 64, 36, 17, 96, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},  {1, 32, 31, 33, 64, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0, 1},
+    {1, 32, 16, 16, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},  {1, 32, 17, 16, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
 };
 
 /*

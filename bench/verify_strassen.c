@@ -16,11 +16,24 @@ enum { P1, P2, P3, P4, P5, P6, P7 };
 /* A convolution as the product of matrices. */
 struct product {
   const sk_conv_shape *shape;
-  size_t channels, outputs, pixels; /* of a half; of the pixels the second half may have one fewer */
-  size_t area, out_width;
+  size_t channels, outputs;                     /* of a half */
+  size_t out_width, area;                       /* of an image */
+  size_t part, pixels;                          /* pixels of a part of an image, and of the first half of that */
+  size_t pairs;                                 /* of pixels, of an image; the last of a part may have no partner */
   float *inputs, *weights;                      /* [product][pixel][channel], [product][channel][output] */
   double *input_magnitudes, *weight_magnitudes; /* likewise, of absolute values */
 };
+
+/* Halves are those of an image or, if it has 256 pixels and rows that can be quartered, of its upper and its lower
+ * half. */
+static size_t part_pixels(size_t height, size_t width) {
+  return height * width / (height * width >= 256 && height % 4 == 0 ? 2 : 1);
+}
+
+size_t sk_strassen_pair(size_t height, size_t width, size_t pixel) {
+  const size_t part = part_pixels(height, width), half = (part + 1) / 2;
+  return pixel / part * half + pixel % part % half;
+}
 
 static bool open_product(struct product *m, const sk_conv_shape *s, bool bits) {
   size_t height, width;
@@ -28,10 +41,12 @@ static bool open_product(struct product *m, const sk_conv_shape *s, bool bits) {
   *m = (struct product){.shape = s,
                         .channels = s->in_channels / 2,
                         .outputs = s->out_channels / 2,
+                        .out_width = width,
                         .area = height * width,
-                        .out_width = width};
-  m->pixels = (m->area + 1) / 2;
-  const size_t inputs = PRODUCTS * m->channels * m->pixels, weights = PRODUCTS * m->channels * m->outputs;
+                        .part = part_pixels(height, width)};
+  m->pixels = (m->part + 1) / 2;
+  m->pairs = m->area / m->part * m->pixels;
+  const size_t inputs = PRODUCTS * m->channels * m->pairs, weights = PRODUCTS * m->channels * m->outputs;
   if (bits) {
     m->inputs = sk_alloc(inputs * sizeof *m->inputs);
     m->weights = sk_alloc(weights * sizeof *m->weights);
@@ -49,7 +64,11 @@ static void close_product(struct product *m) {
   sk_free(m->weight_magnitudes);
 }
 
-/* Where input channel c of output pixel p lies in a plain image; past the last pixel there is none. */
+/* The first pixel of a pair, and whether it has a partner, which is that many pixels further. */
+static size_t first_of(const struct product *m, size_t pair) { return pair / m->pixels * m->part + pair % m->pixels; }
+static bool has_partner(const struct product *m, size_t pair) { return pair % m->pixels + m->pixels < m->part; }
+
+/* Where input channel c of output pixel p lies in a plain image. */
 static size_t input_at(const struct product *m, size_t c, size_t p) {
   const sk_conv_shape *s = m->shape;
   const size_t row = p / m->out_width * s->stride_height, column = p % m->out_width * s->stride_width;
@@ -57,13 +76,13 @@ static size_t input_at(const struct product *m, size_t c, size_t p) {
 }
 
 static void fill_inputs(const struct product *m, const float *x) {
-  const size_t step = m->channels * m->pixels;
+  const size_t step = m->channels * m->pairs;
   for (size_t i = 0; i < step; i++) {
-    const size_t c = i % m->channels, p = i / m->channels, partner = p + m->pixels;
-    const bool has_partner = partner < m->area;
+    const size_t c = i % m->channels, p = first_of(m, i / m->channels), partner = p + m->pixels;
+    const bool paired = has_partner(m, i / m->channels);
     const float x11 = x[input_at(m, c, p)], x12 = x[input_at(m, c + m->channels, p)];
-    const float x21 = has_partner ? x[input_at(m, c, partner)] : 0;
-    const float x22 = has_partner ? x[input_at(m, c + m->channels, partner)] : 0;
+    const float x21 = paired ? x[input_at(m, c, partner)] : 0;
+    const float x22 = paired ? x[input_at(m, c + m->channels, partner)] : 0;
     const float s1 = x21 + x22, s2 = s1 - x11, s3 = x11 - x21, s4 = x12 - s2;
     const float of_product[PRODUCTS] = {[P1] = x11, [P2] = x12, [P3] = s4, [P4] = x22, [P5] = s1, [P6] = s2, [P7] = s3};
     for (size_t j = 0; j < PRODUCTS; j++) m->inputs[j * step + i] = of_product[j];
@@ -92,8 +111,8 @@ struct lanes {
 };
 
 /* Go on with the chains of the outputs from `first` on by a product. */
-static void go_on(const struct product *m, size_t product, size_t pixel, size_t first, struct lanes *lanes) {
-  const size_t inputs = (product * m->pixels + pixel) * m->channels;
+static void go_on(const struct product *m, size_t product, size_t pair, size_t first, struct lanes *lanes) {
+  const size_t inputs = (product * m->pairs + pair) * m->channels;
   const size_t weights = product * m->channels * m->outputs + first;
   if (m->inputs) {
     struct sk_chain chain;
@@ -115,35 +134,35 @@ static struct lanes add(struct lanes a, const struct lanes *b) {
   return a;
 }
 
-/* The outputs of a pixel of the first half and its partner: y[pixel half][output half]. */
-static void multiply(const struct product *m, const float *bias, size_t pixel, size_t first, struct lanes y[2][2]) {
+/* The outputs of a pair of pixels: y[pixel half][output half]. */
+static void multiply(const struct product *m, const float *bias, size_t pair, size_t first, struct lanes y[2][2]) {
   struct lanes u = {0}, p = {0};
   for (size_t l = 0; bias && l < LANES; l++) {
     u.bits[l] = bias[first + l];
     p.bits[l] = bias[m->outputs + first + l] - bias[first + l];
   }
-  go_on(m, P1, pixel, first, &u);
+  go_on(m, P1, pair, first, &u);
   y[0][0] = u;
-  go_on(m, P2, pixel, first, &y[0][0]);
-  go_on(m, P6, pixel, first, &u);
-  go_on(m, P5, pixel, first, &p);
+  go_on(m, P2, pair, first, &y[0][0]);
+  go_on(m, P6, pair, first, &u);
+  go_on(m, P5, pair, first, &p);
   y[0][1] = add(u, &p);
-  go_on(m, P3, pixel, first, &y[0][1]);
-  go_on(m, P7, pixel, first, &u);
+  go_on(m, P3, pair, first, &y[0][1]);
+  go_on(m, P7, pair, first, &u);
   y[1][0] = u;
-  go_on(m, P4, pixel, first, &y[1][0]);
+  go_on(m, P4, pair, first, &y[1][0]);
   y[1][1] = add(u, &p);
 }
 
 /* Compute all outputs of one image, as bits or as magnitudes. */
 static void multiply_image(const struct product *m, const float *bias, float *bits, double *magnitude) {
-  for (size_t i = 0; i < m->pixels * (m->outputs / LANES); i++) {
-    const size_t pixel = i % m->pixels, first = i / m->pixels * LANES;
+  for (size_t i = 0; i < m->pairs * (m->outputs / LANES); i++) {
+    const size_t pair = i % m->pairs, first = i / m->pairs * LANES;
     struct lanes y[2][2];
-    multiply(m, bias, pixel, first, y);
+    multiply(m, bias, pair, first, y);
     for (size_t j = 0; j < 4 * LANES; j++) {
-      const size_t l = j / 4, half = j / 2 % 2, side = j % 2, p = pixel + half * m->pixels;
-      if (p >= m->area) continue;
+      const size_t l = j / 4, half = j / 2 % 2, side = j % 2, p = first_of(m, pair) + half * m->pixels;
+      if (half > 0 && !has_partner(m, pair)) continue;
       const size_t at = (side * m->outputs + first + l) * m->area + p;
       if (bits) bits[at] = y[half][side].bits[l];
       if (magnitude) magnitude[at] = y[half][side].magnitude[l];
@@ -164,13 +183,13 @@ bool sk_strassen_bits(const sk_conv_shape *s, const float *x, const float *weigh
 }
 
 static void fill_input_magnitudes(const struct product *m, const double *x) {
-  const size_t step = m->channels * m->pixels;
+  const size_t step = m->channels * m->pairs;
   for (size_t i = 0; i < step; i++) {
-    const size_t c = i % m->channels, p = i / m->channels, partner = p + m->pixels;
-    const bool has_partner = partner < m->area;
+    const size_t c = i % m->channels, p = first_of(m, i / m->channels), partner = p + m->pixels;
+    const bool paired = has_partner(m, i / m->channels);
     const double x11 = fabs(x[input_at(m, c, p)]), x12 = fabs(x[input_at(m, c + m->channels, p)]);
-    const double x21 = has_partner ? fabs(x[input_at(m, c, partner)]) : 0;
-    const double x22 = has_partner ? fabs(x[input_at(m, c + m->channels, partner)]) : 0;
+    const double x21 = paired ? fabs(x[input_at(m, c, partner)]) : 0;
+    const double x22 = paired ? fabs(x[input_at(m, c + m->channels, partner)]) : 0;
     const double s1 = x21 + x22, s2 = s1 + x11;
     const double of_product[PRODUCTS] = {
         [P1] = x11, [P2] = x12, [P3] = x12 + s2, [P4] = x22, [P5] = s1, [P6] = s2, [P7] = x11 + x21};

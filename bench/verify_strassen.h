@@ -4,6 +4,9 @@
 
 #include "skiplane.h"
 
+/* The number of the pair that an output pixel is of: with its partner it is mixed. */
+size_t sk_strassen_pair(size_t height, size_t width, size_t pixel);
+
 /*
  * Compute what SK_ALGORITHM_STRASSEN makes of a convolution, without residual or ReLU. Arrays as in sk_conv_create and
  * sk_conv_run; bias may be NULL. Requires: the algorithm applies.

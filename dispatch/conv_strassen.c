@@ -13,6 +13,7 @@
  *
  * The sums of weights are formed when they are packed. A product is a 1x1 convolution of its own, run by the direct
  * kernel; it goes on from the sums that another has left, which is how products are added. Only p ends in two sums.
+ * The halves of the pixels are those of the image or, if it is large, of its upper and its lower half.
  * Source: Strassen (1969) in the form of Winograd (1971), Knuth, The Art of Computer Programming, volume 2, 4.6.4.
  */
 #include "dispatch/conv_internal.h"
@@ -47,8 +48,17 @@ static size_t half_outputs(const sk_conv *plan) { return plan->shape.out_channel
 static size_t half_in_blocks(const sk_conv *plan) { return half_inputs(plan) / SK_BLOCK; }
 static size_t half_out_blocks(const sk_conv *plan) { return half_outputs(plan) / SK_BLOCK; }
 
-/* Pixels of the first half of an image. The second may have one fewer. */
-static size_t half_pixels(const sk_conv *plan) { return sk_size_divide_up(plan->out_height * plan->out_width, 2); }
+/* A large image whose rows can be quartered is two parts, above and below, each computed as an image is: so a thread
+ * that has one works on pixels side by side, as it does in the layers around. The parts of a small one would be strips
+ * so short that weights were read more often. */
+static size_t part_count(const sk_conv *plan) {
+  const size_t large = 256;
+  return plan->out_height % 4 == 0 && plan->out_height * plan->out_width >= large ? 2 : 1;
+}
+static size_t part_pixels(const sk_conv *plan) { return plan->out_height * plan->out_width / part_count(plan); }
+
+/* Pixels of the first half of a part. The second may have one fewer. */
+static size_t half_pixels(const sk_conv *plan) { return sk_size_divide_up(part_pixels(plan), 2); }
 
 static size_t panel_blocks(const sk_conv *plan, size_t panel) {
   return sk_panel_blocks(plan, half_out_blocks(plan), panel);
@@ -98,30 +108,36 @@ static void pack(sk_conv *plan, const float *weights) {
 }
 
 /*
- * How a run divides its outputs: every combination of image, strip and panel. A strip is some pixels of the first half
- * of an image and their partners; its sums stay in the L2 cache while all panels pass by.
+ * How a run divides its outputs: every combination of part, strip and panel. A strip is some pixels of the first half
+ * of a part and their partners; its sums stay in the L2 cache while all panels pass by.
  */
 struct division {
   size_t panels;
-  size_t strips; /* of an image */
-  size_t units;  /* of the first half of an image: strips have about as many each */
+  size_t parts;  /* of all images */
+  size_t strips; /* of a part */
+  size_t units;  /* of the first half of a part: strips have about as many each */
   size_t unit;   /* pixels that tiles should not be cut within; the last may have fewer */
-  size_t pixels; /* of the first half of an image */
+  size_t pixels; /* of the first half of a part */
   bool gathers;  /* inputs, which are not one long row */
   bool by_rows;  /* outputs, which are not one long row either, but strips of whole rows */
   bool cuts;     /* outputs, whose strips are none of whole rows */
 };
 
-/* The pixels of one strip, in the first half. */
+/* The pixels of one strip, from the image's pixel `first` on, their partners, and the pixels of all strips before it.
+ */
 struct strip {
-  size_t first, pixels, partners;
+  size_t image, first, pixels, partners, before;
 };
 
 static struct strip place_strip(const sk_conv *plan, const struct division *d, size_t index) {
-  const size_t all = plan->out_height * plan->out_width;
-  const size_t first = d->units * index / d->strips * d->unit;
-  const size_t end = sk_size_min(d->units * (index + 1) / d->strips * d->unit, d->pixels);
-  return (struct strip){first, end - first, sk_size_min(end + d->pixels, all) - first - d->pixels};
+  const size_t part = index / d->strips, all = part_pixels(plan);
+  const struct sk_share units = sk_share_of(d->units, index % d->strips, d->strips);
+  const size_t first = units.first * d->unit, end = sk_size_min(units.end * d->unit, d->pixels);
+  return (struct strip){.image = part / part_count(plan),
+                        .first = part % part_count(plan) * all + first,
+                        .pixels = end - first,
+                        .partners = sk_size_min(end + d->pixels, all) - first - d->pixels,
+                        .before = part * d->pixels + first};
 }
 
 /* Units of the longest strip: its sums take a quarter of an L2 cache, but it has not so few pixels that the weights are
@@ -131,7 +147,7 @@ static size_t longest_strip(const sk_conv *plan, size_t unit) {
   return sk_size_max(sk_size_divide_up(least, unit), plan->caches.l2_bytes / 4 / (pixel_bytes * unit));
 }
 
-/* Whether the halves of an image are whole rows. */
+/* Whether the halves of a part are whole rows. */
 static bool has_whole_rows(const sk_conv *plan) { return plan->out_height % 2 == 0; }
 
 static struct division divide(const sk_conv *plan, size_t batch, const struct sk_tensor *x,
@@ -139,6 +155,7 @@ static struct division divide(const sk_conv *plan, size_t batch, const struct sk
   const sk_conv_shape *s = &plan->shape;
   const bool has_rows = y->halo > 0 || (residual && residual->halo > 0);
   struct division d = {.panels = sk_panel_count(plan, half_out_blocks(plan)),
+                       .parts = batch * part_count(plan),
                        .pixels = half_pixels(plan),
                        .gathers = s->stride_height > 1 || s->stride_width > 1 || x->halo > 0,
                        .by_rows = has_rows && has_whole_rows(plan),
@@ -147,10 +164,11 @@ static struct division divide(const sk_conv *plan, size_t batch, const struct sk
   d.units = sk_size_divide_up(d.pixels, d.unit);
   /* Some items to each thread, for it to have its share within a fraction of one. */
   const size_t items = plan->threads == 1 ? 1 : 8 * (size_t)plan->threads;
-  const size_t least = sk_size_divide_up(items, batch * d.panels);
+  const size_t least = sk_size_divide_up(items, d.parts * d.panels);
   const size_t strips = sk_size_max(sk_size_divide_up(d.units, longest_strip(plan, d.unit)), least);
   /* Two threads that share a strip both form its sums. */
-  d.strips = sk_size_min(d.units, strips > 1 ? sk_size_round_up(strips, (size_t)plan->threads) : 1);
+  const size_t sharers = d.parts % (size_t)plan->threads == 0 ? 1 : (size_t)plan->threads;
+  d.strips = sk_size_min(d.units, strips > 1 ? sk_size_round_up(strips, sharers) : 1);
   return d;
 }
 
@@ -211,22 +229,22 @@ struct inputs {
   size_t block, half;
 };
 
-static struct inputs gather(const struct strassen_run *run, size_t image, struct strip strip) {
+static struct inputs gather(const struct strassen_run *run, struct strip strip) {
   const sk_conv_shape *s = &run->plan->shape;
   const struct sk_long_row row = sk_long_row_of_inputs(s, run->x, run->y->width);
   const size_t half = strip.pixels * SK_BLOCK;
   float *to = run->gathered;
   for (size_t plane = 0; plane < sk_tensor_planes(run->x); plane++, to += 2 * half) {
-    const float *const from = sk_tensor_at(run->x, image, plane);
+    const float *const from = sk_tensor_at(run->x, strip.image, plane);
     sk_long_row_gather(&row, from, strip.first, strip.pixels, to);
     sk_long_row_gather(&row, from, strip.first + run->division.pixels, strip.partners, to + half);
   }
   return (struct inputs){run->gathered, 2 * half, half};
 }
 
-static struct inputs strip_inputs(const struct strassen_run *run, size_t image, struct strip strip) {
-  if (run->division.gathers) return gather(run, image, strip);
-  return (struct inputs){sk_tensor_at(run->x, image, 0) + strip.first * SK_BLOCK, sk_tensor_plane(run->x),
+static struct inputs strip_inputs(const struct strassen_run *run, struct strip strip) {
+  if (run->division.gathers) return gather(run, strip);
+  return (struct inputs){sk_tensor_at(run->x, strip.image, 0) + strip.first * SK_BLOCK, sk_tensor_plane(run->x),
                          run->division.pixels * SK_BLOCK};
 }
 
@@ -249,7 +267,7 @@ struct panel {
   const struct strassen_run *run;
   struct inputs inputs;
   struct strip strip;
-  size_t image, index, blocks;
+  size_t index, blocks;
 };
 
 /* Planes that a kernel reads or writes: where the first one's first pixel lies, and how far it is to the next plane and
@@ -290,7 +308,7 @@ static struct quarter place_quarter(const struct panel *panel, enum place place)
 /* The planes of a quarter in a tensor of one long row, or of whole rows. */
 static struct planes tensor_planes(const struct panel *panel, const struct sk_tensor *t, struct quarter q) {
   const struct sk_long_row row = sk_long_row_of_outputs(t);
-  float *const first = sk_tensor_at(t, panel->image, q.plane) + sk_long_row_pixel(&row, q.first);
+  float *const first = sk_tensor_at(t, panel->strip.image, q.plane) + sk_long_row_pixel(&row, q.first);
   return (struct planes){first, sk_tensor_plane(t), sk_tensor_row(t)};
 }
 
@@ -315,7 +333,7 @@ static struct planes residual_planes(const struct panel *panel, enum place place
   const struct sk_long_row row = sk_long_row_of_outputs(run->residual);
   const struct planes own = output_planes(panel, place);
   for (size_t b = 0; b < panel->blocks; b++) {
-    const float *const from = sk_tensor_at(run->residual, panel->image, q.plane + b);
+    const float *const from = sk_tensor_at(run->residual, panel->strip.image, q.plane + b);
     sk_long_row_gather(&row, from, q.first, q.pixels, own.first + b * own.block);
   }
   return own;
@@ -327,7 +345,8 @@ static void cut_outputs(const struct panel *panel, enum place place) {
   const struct sk_long_row row = sk_long_row_of_outputs(y);
   const struct planes own = output_planes(panel, place);
   for (size_t b = 0; b < panel->blocks; b++) {
-    sk_long_row_cut(&row, own.first + b * own.block, sk_tensor_at(y, panel->image, q.plane + b), q.first, q.pixels);
+    sk_long_row_cut(&row, own.first + b * own.block, sk_tensor_at(y, panel->strip.image, q.plane + b), q.first,
+                    q.pixels);
   }
 }
 
@@ -421,15 +440,13 @@ static void run_panel(const struct panel *panel) {
 /* Compute the thread's panels of the strip numbered `index` of all. */
 static void run_strip(const struct strassen_run *run, struct sk_share share, size_t index) {
   const struct division *d = &run->division;
-  const size_t image = index / d->strips;
-  const struct strip strip = place_strip(run->plan, d, index % d->strips);
-  const size_t before = (image * d->pixels + strip.first) * d->panels;
-  const struct sk_share panels = sk_share_panels(share, before, strip.pixels, d->panels);
+  const struct strip strip = place_strip(run->plan, d, index);
+  const struct sk_share panels = sk_share_panels(share, strip.before * d->panels, strip.pixels, d->panels);
   if (panels.first >= panels.end) return;
-  const struct inputs inputs = strip_inputs(run, image, strip);
+  const struct inputs inputs = strip_inputs(run, strip);
   sum_inputs(run, inputs, strip);
   for (size_t p = panels.first; p < panels.end; p++) {
-    const struct panel panel = {run, inputs, strip, image, p, panel_blocks(run->plan, p)};
+    const struct panel panel = {run, inputs, strip, p, panel_blocks(run->plan, p)};
     run_panel(&panel);
   }
 }
@@ -441,8 +458,8 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
   {
     const struct strassen_run strassen_run = begin_run(plan, x, residual, y, d, sk_thread_part(plan, workspace));
     const uint64_t before = sk_denormals_enter(plan->flush_denormals);
-    const struct sk_share share = sk_thread_share(batch * d.pixels * d.panels);
-    for (size_t i = 0; i < batch * d.strips; i++) run_strip(&strassen_run, share, i);
+    const struct sk_share share = sk_thread_share(d.parts * d.pixels * d.panels);
+    for (size_t i = 0; i < d.parts * d.strips; i++) run_strip(&strassen_run, share, i);
     sk_denormals_leave(plan->flush_denormals, before);
     sk_tensor_clear_halo_in_team(y, batch);
   }

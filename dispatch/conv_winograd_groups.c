@@ -67,8 +67,7 @@ static void pack(sk_conv *plan, const float *weights) {
 struct grouped_run {
   const sk_conv *plan;
   const struct sk_tensor *x, *residual, *y;
-  float *v;       /* [point][tile][16], of the thread */
-  size_t batches; /* of one block of one image */
+  float *v; /* [point][tile][16], of the thread */
 };
 
 /* Some tiles of one block of one image. */
@@ -76,15 +75,24 @@ struct tile_batch {
   size_t image, block, first, count;
 };
 
+/* Some tiles of some blocks of one image, which a thread does block by block. */
+struct piece {
+  size_t image;
+  struct sk_share tiles, blocks;
+  size_t batches; /* of a block */
+};
+
 static size_t tiles_across(const struct sk_tensor *y) { return sk_size_divide_up(y->width, OUTPUTS); }
 static size_t tile_count(const struct sk_tensor *y) { return tiles_across(y) * sk_size_divide_up(y->height, OUTPUTS); }
 
-static struct tile_batch batch_at(const struct grouped_run *run, size_t number) {
-  const size_t plane = number / run->batches, first = number % run->batches * BATCH;
-  return (struct tile_batch){.image = plane / sk_tensor_planes(run->y),
-                             .block = plane % sk_tensor_planes(run->y),
-                             .first = first,
-                             .count = sk_size_min(BATCH, tile_count(run->y) - first)};
+/* The batches of a piece have about as many tiles each. */
+static struct tile_batch batch_at(const struct piece *piece, size_t number) {
+  const struct sk_share tiles =
+      sk_share_of(piece->tiles.end - piece->tiles.first, number % piece->batches, piece->batches);
+  return (struct tile_batch){.image = piece->image,
+                             .block = piece->blocks.first + number / piece->batches,
+                             .first = piece->tiles.first + tiles.first,
+                             .count = tiles.end - tiles.first};
 }
 
 static struct sk_winograd_tile place_tile(const struct grouped_run *run, const struct tile_batch *batch, size_t tile) {
@@ -156,14 +164,36 @@ static void run_batch(const struct grouped_run *run, const struct tile_batch *ba
   }
 }
 
-/* Do the calling thread's share of all batches. Zeros first: points that trimmed tiles lack are multiplied unwritten.
- */
+static void run_piece(const struct grouped_run *run, const struct piece *piece) {
+  const size_t batches = piece->batches * (piece->blocks.end - piece->blocks.first);
+  for (size_t i = 0; i < batches; i++) {
+    const struct tile_batch batch = batch_at(piece, i), next = batch_at(piece, i + 1);
+    run_batch(run, &batch, i + 1 < batches ? &next : NULL);
+  }
+}
+
+/* As how many of the team's threads divide the tiles, each of which has a batch and more: threads that have the same
+ * tiles divide the blocks. So most of what a thread reads it has written, for the layers around divide pixels, too. */
+static size_t tile_threads(size_t tiles) {
+  size_t threads = sk_team();
+  while (threads > 1 && (sk_team() % threads > 0 || tiles / threads <= BATCH)) threads--;
+  return threads;
+}
+
+/* Do the calling thread's share of all tiles. Zeros first: points that trimmed tiles lack are multiplied unwritten. */
 static void run_share(const struct grouped_run *run, size_t images) {
-  const struct sk_share share = sk_thread_share(images * sk_tensor_planes(run->y) * run->batches);
+  const size_t count = tile_count(run->y), sharers = sk_team() / tile_threads(images * count);
+  const struct sk_share tiles = sk_share_of(images * count, sk_thread() / sharers, sk_team() / sharers);
+  const struct sk_share blocks = sk_share_of(sk_tensor_planes(run->y), sk_thread() % sharers, sharers);
   memset(run->v, 0, THREAD_FLOATS * sizeof(float));
-  for (size_t i = share.first; i < share.end; i++) {
-    const struct tile_batch batch = batch_at(run, i), next = batch_at(run, i + 1);
-    run_batch(run, &batch, i + 1 < share.end ? &next : NULL);
+  for (size_t tile = tiles.first, end; tile < tiles.end; tile = end) {
+    const size_t image = tile / count, before = image * count;
+    end = sk_size_min(tiles.end, before + count);
+    const struct piece piece = {.image = image,
+                                .tiles = {tile - before, end - before},
+                                .blocks = blocks,
+                                .batches = sk_size_divide_up(end - tile, BATCH)};
+    run_piece(run, &piece);
   }
 }
 
@@ -171,12 +201,8 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
                 const struct sk_tensor *y, void *workspace) {
 #pragma omp parallel num_threads(plan->threads)
   {
-    const struct grouped_run own = {.plan = plan,
-                                    .x = x,
-                                    .residual = residual,
-                                    .y = y,
-                                    .v = sk_thread_part(plan, workspace),
-                                    .batches = sk_size_divide_up(tile_count(y), BATCH)};
+    const struct grouped_run own = {
+        .plan = plan, .x = x, .residual = residual, .y = y, .v = sk_thread_part(plan, workspace)};
     const uint64_t before = sk_denormals_enter(plan->flush_denormals);
     run_share(&own, batch);
     sk_denormals_leave(plan->flush_denormals, before);

@@ -8,7 +8,7 @@
 
 #include "dispatch/size.h"
 
-/* The calling thread's number in its team. */
+/* The calling thread's number in its team, and the threads of that. */
 static inline size_t sk_thread(void) {
 #ifdef _OPENMP
   return (size_t)omp_get_thread_num();
@@ -16,21 +16,27 @@ static inline size_t sk_thread(void) {
   return 0;
 #endif
 }
+static inline size_t sk_team(void) {
+#ifdef _OPENMP
+  return (size_t)omp_get_num_threads();
+#else
+  return 1;
+#endif
+}
 
-/* What the calling thread does of work that its team divides: the items that begin in [first, end), in units of which
- * each costs as much. */
+/* What a thread does of work that a team divides: the items that begin in [first, end), in units of which each costs as
+ * much. */
 struct sk_share {
   size_t first, end;
 };
 
-static inline struct sk_share sk_thread_share(size_t total) {
-#ifdef _OPENMP
-  const size_t threads = (size_t)omp_get_num_threads();
-#else
-  const size_t threads = 1;
-#endif
-  return (struct sk_share){total * sk_thread() / threads, total * (sk_thread() + 1) / threads};
+/* The part numbered `part` of `parts`. */
+static inline struct sk_share sk_share_of(size_t total, size_t part, size_t parts) {
+  return (struct sk_share){total * part / parts, total * (part + 1) / parts};
 }
+
+/* The calling thread's. */
+static inline struct sk_share sk_thread_share(size_t total) { return sk_share_of(total, sk_thread(), sk_team()); }
 
 /* Which panels of a strip are the thread's, when those before have `before` units of work and each has `each`. */
 static inline struct sk_share sk_share_panels(struct sk_share share, size_t before, size_t each, size_t panels) {
