@@ -154,24 +154,24 @@ static const struct window onnx_windows[] = {
 
 static void pool_cases_of(struct sk_verify *v, const struct window *w, size_t height, size_t width,
                           enum rounding rounding, size_t kinds) {
-  struct pool_case parameters = {.args = {
-                                     .in_height = height,
-                                     .in_width = width,
-                                     .end = pooled_size(height, w->kernel[0], w->stride[0], w->dilation[0],
-                                                               w->before[0], w->after[0], rounding),
-                                     .out_width = pooled_size(width, w->kernel[1], w->stride[1], w->dilation[1],
-                                                              w->before[1], w->after[1], rounding),
-                                     .kernel_height = w->kernel[0],
-                                     .kernel_width = w->kernel[1],
-                                     .stride_height = w->stride[0],
-                                     .stride_width = w->stride[1],
-                                     .dilation_height = w->dilation[0],
-                                     .dilation_width = w->dilation[1],
-                                     .pad_top = w->before[0],
-                                     .pad_bottom = w->after[0],
-                                     .pad_left = w->before[1],
-                                     .pad_right = w->after[1],
-                                 }};
+  struct pool_case parameters = {
+      .args = {
+          .in_height = height,
+          .in_width = width,
+          .end = pooled_size(height, w->kernel[0], w->stride[0], w->dilation[0], w->before[0], w->after[0], rounding),
+          .out_width =
+              pooled_size(width, w->kernel[1], w->stride[1], w->dilation[1], w->before[1], w->after[1], rounding),
+          .kernel_height = w->kernel[0],
+          .kernel_width = w->kernel[1],
+          .stride_height = w->stride[0],
+          .stride_width = w->stride[1],
+          .dilation_height = w->dilation[0],
+          .dilation_width = w->dilation[1],
+          .pad_top = w->before[0],
+          .pad_bottom = w->after[0],
+          .pad_left = w->before[1],
+          .pad_right = w->after[1],
+      }};
   if (parameters.args.end == 0 || parameters.args.out_width == 0) return;
   for (size_t kind = 0; kind < kinds; kind++) {
     static const char *const names[] = {"max_pool", "average_pool", "average_pool"};

@@ -50,8 +50,8 @@ struct sk_conv {
   float *bias; /* [ceil(out_channels/16)][16] */
   size_t tensor_workspace_bytes;
   size_t thread_bytes; /* from a thread's part of the workspace to the next one's; 0: what there is is the team's */
-  size_t tile_block; /* Winograd: tiles, of F(3,4) rows of tiles, transformed and multiplied at a time */
-  bool tiles_apart;  /* Winograd: by one thread, a panel of outputs at a time */
+  size_t tile_block;   /* Winograd: tiles, of F(3,4) rows of tiles, transformed and multiplied at a time */
+  bool tiles_apart;    /* Winograd: by one thread, a panel of outputs at a time */
 };
 
 /* Set plan->weight_floats to a * b * c. Errors: SK_INVALID_ARGUMENT (their bytes overflow). */

@@ -278,6 +278,7 @@ static void prefetch_input(const struct winograd_block *block, struct sk_winogra
 static void transform_inputs(const struct winograd_block *block, struct sk_share share) {
   struct sk_winograd_tile next = place_tile(block, share.first % block->count);
   for (size_t i = share.first; i < share.end; i++) {
+    /* A block has a tile at least. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
     const size_t tile = i % block->count, plane = i / block->count;
     const struct sk_winograd_tile at = next;
     next = place_tile(block, (tile + 1) % block->count);
@@ -344,6 +345,7 @@ static void prefetch_output(const struct winograd_block *block, struct sk_winogr
 static void transform_outputs(const struct winograd_block *block, struct sk_share share, size_t first_plane) {
   struct sk_winograd_tile next = place_tile(block, share.first % block->count);
   for (size_t i = share.first; i < share.end; i++) {
+    /* A block has a tile at least. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
     const size_t tile = i % block->count, kept = i / block->count;
     const struct sk_winograd_tile at = next;
     next = place_tile(block, (tile + 1) % block->count);
