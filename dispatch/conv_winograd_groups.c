@@ -172,18 +172,18 @@ static void run_piece(const struct grouped_run *run, const struct piece *piece) 
   }
 }
 
-/* As how many of the team's threads divide the tiles, each of which has a batch and more: threads that have the same
- * tiles divide the blocks. So most of what a thread reads it has written, for the layers around divide pixels, too. */
-static size_t tile_threads(size_t tiles) {
-  size_t threads = sk_team();
-  while (threads > 1 && (sk_team() % threads > 0 || tiles / threads <= BATCH)) threads--;
-  return threads;
+/* In how many shares the team divides the tiles, each of more than a batch; threads that have the same share divide the
+ * blocks. Tiles first: the layers around divide pixels, so most of what a thread reads it has written. */
+static size_t tile_shares(size_t tiles) {
+  size_t shares = sk_team();
+  while (shares > 1 && (sk_team() % shares > 0 || tiles / shares <= BATCH)) shares--;
+  return shares;
 }
 
 /* Do the calling thread's share of all tiles. Zeros first: points that trimmed tiles lack are multiplied unwritten. */
 static void run_share(const struct grouped_run *run, size_t images) {
-  const size_t count = tile_count(run->y), sharers = sk_team() / tile_threads(images * count);
-  const struct sk_share tiles = sk_share_of(images * count, sk_thread() / sharers, sk_team() / sharers);
+  const size_t count = tile_count(run->y), shares = tile_shares(images * count), sharers = sk_team() / shares;
+  const struct sk_share tiles = sk_share_of(images * count, sk_thread() / sharers, shares);
   const struct sk_share blocks = sk_share_of(sk_tensor_planes(run->y), sk_thread() % sharers, sharers);
   memset(run->v, 0, THREAD_FLOATS * sizeof(float));
   for (size_t tile = tiles.first, end; tile < tiles.end; tile = end) {
