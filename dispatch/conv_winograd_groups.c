@@ -79,18 +79,21 @@ struct tile_batch {
 struct piece {
   size_t image;
   struct sk_share tiles, blocks;
-  size_t batches; /* of a block */
 };
 
 static size_t tiles_across(const struct sk_tensor *y) { return sk_size_divide_up(y->width, OUTPUTS); }
 static size_t tile_count(const struct sk_tensor *y) { return tiles_across(y) * sk_size_divide_up(y->height, OUTPUTS); }
 
-/* The batches of a piece have about as many tiles each. */
+/* The batches of a block of a piece, which have about as many tiles each. */
+static size_t batch_count(const struct piece *piece) {
+  return sk_size_divide_up(piece->tiles.end - piece->tiles.first, BATCH);
+}
+
 static struct tile_batch batch_at(const struct piece *piece, size_t number) {
-  const struct sk_share tiles =
-      sk_share_of(piece->tiles.end - piece->tiles.first, number % piece->batches, piece->batches);
+  const size_t batches = batch_count(piece);
+  const struct sk_share tiles = sk_share_of(piece->tiles.end - piece->tiles.first, number % batches, batches);
   return (struct tile_batch){.image = piece->image,
-                             .block = piece->blocks.first + number / piece->batches,
+                             .block = piece->blocks.first + number / batches,
                              .first = piece->tiles.first + tiles.first,
                              .count = tiles.end - tiles.first};
 }
@@ -165,7 +168,7 @@ static void run_batch(const struct grouped_run *run, const struct tile_batch *ba
 }
 
 static void run_piece(const struct grouped_run *run, const struct piece *piece) {
-  const size_t batches = piece->batches * (piece->blocks.end - piece->blocks.first);
+  const size_t batches = batch_count(piece) * (piece->blocks.end - piece->blocks.first);
   for (size_t i = 0; i < batches; i++) {
     const struct tile_batch batch = batch_at(piece, i), next = batch_at(piece, i + 1);
     run_batch(run, &batch, i + 1 < batches ? &next : NULL);
@@ -183,17 +186,12 @@ static size_t tile_shares(size_t tiles) {
 /* Do the calling thread's share of all tiles. Zeros first: points that trimmed tiles lack are multiplied unwritten. */
 static void run_share(const struct grouped_run *run, size_t images) {
   const size_t count = tile_count(run->y), shares = tile_shares(images * count), sharers = sk_team() / shares;
-  const struct sk_share tiles = sk_share_of(images * count, sk_thread() / sharers, shares);
+  struct sk_share tiles = sk_share_of(images * count, sk_thread() / sharers, shares);
   const struct sk_share blocks = sk_share_of(sk_tensor_planes(run->y), sk_thread() % sharers, sharers);
   memset(run->v, 0, THREAD_FLOATS * sizeof(float));
-  for (size_t tile = tiles.first, end; tile < tiles.end; tile = end) {
-    const size_t image = tile / count, before = image * count;
-    end = sk_size_min(tiles.end, before + count);
-    const struct piece piece = {.image = image,
-                                .tiles = {tile - before, end - before},
-                                .blocks = blocks,
-                                .batches = sk_size_divide_up(end - tile, BATCH)};
-    run_piece(run, &piece);
+  while (tiles.first < tiles.end) {
+    const struct sk_image_share part = sk_share_take_image(&tiles, count);
+    run_piece(run, &(struct piece){part.image, part.items, blocks});
   }
 }
 

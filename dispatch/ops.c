@@ -76,14 +76,12 @@ static struct sk_pool_args pool_args(const struct sk_pool_shape *pool, const str
 /* Pool the thread's rows of outputs, in all planes: the convolutions around divide images by rows, too. */
 static void pool_share(sk_pool_fn *kernel, const struct sk_pool_shape *pool, size_t batch, const struct sk_tensor *x,
                        const struct sk_tensor *y) {
-  const struct sk_share share = sk_thread_share(batch * y->height);
-  for (size_t row = share.first, end; row < share.end; row = end) {
-    const size_t image = row / y->height, above = image * y->height;
-    end = sk_size_min(share.end, above + y->height);
+  for (struct sk_share left = sk_thread_share(batch * y->height); left.first < left.end;) {
+    const struct sk_image_share rows = sk_share_take_image(&left, y->height);
     for (size_t plane = 0; plane < sk_tensor_planes(x); plane++) {
-      struct sk_pool_args args = pool_args(pool, x, y, image, plane);
-      args.first = row - above;
-      args.end = end - above;
+      struct sk_pool_args args = pool_args(pool, x, y, rows.image, plane);
+      args.first = rows.items.first;
+      args.end = rows.items.end;
       kernel(&args);
     }
   }

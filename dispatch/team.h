@@ -38,6 +38,19 @@ static inline struct sk_share sk_share_of(size_t total, size_t part, size_t part
 /* The calling thread's. */
 static inline struct sk_share sk_thread_share(size_t total) { return sk_share_of(total, sk_thread(), sk_team()); }
 
+/* Take from what is left of a share of all images, each of `items`, what there is of the next image. */
+struct sk_image_share {
+  size_t image;
+  struct sk_share items;
+};
+
+static inline struct sk_image_share sk_share_take_image(struct sk_share *left, size_t items) {
+  const size_t image = left->first / items, before = image * items;
+  const struct sk_share taken = {left->first - before, sk_size_min(left->end - before, items)};
+  left->first = before + taken.end;
+  return (struct sk_image_share){image, taken};
+}
+
 /* Which panels of a strip are the thread's, when those before have `before` units of work and each has `each`. */
 static inline struct sk_share sk_share_panels(struct sk_share share, size_t before, size_t each, size_t panels) {
   const size_t first = share.first > before ? sk_size_divide_up(share.first - before, each) : 0;
