@@ -120,8 +120,8 @@ void sk_op_global_average_pool(struct sk_engine engine, size_t batch, const stru
                                           x->width, sk_tensor_at(y, i / planes, i % planes));
     }
     sk_denormals_leave(engine.flush_denormals, before);
+    sk_tensor_clear_halo_in_team(y, batch);
   }
-  sk_tensor_clear_halo(y, batch, engine.threads);
 }
 
 /* Bounds for the lanes of a block: 0 where there is no channel. */
@@ -185,8 +185,8 @@ static void run_elementwise(const struct elementwise *op, size_t batch, struct s
       }
     }
     sk_denormals_leave(engine.flush_denormals, before);
+    sk_tensor_clear_halo_in_team(op->y, batch);
   }
-  sk_tensor_clear_halo(op->y, batch, engine.threads);
 }
 
 void sk_op_add(struct sk_engine engine, bool relu, size_t batch, const struct sk_tensor *a, const struct sk_tensor *b,
@@ -313,8 +313,8 @@ void sk_op_dense(struct sk_engine engine, const struct sk_dense *dense, size_t b
       for (size_t n = 0; n < batch; n++) dense_panel(engine, dense, x, y, n, p);
     }
     sk_denormals_leave(engine.flush_denormals, before);
+    sk_tensor_clear_halo_in_team(y, batch);
   }
-  sk_tensor_clear_halo(y, batch, engine.threads);
 }
 
 static struct sk_softmax_args softmax_args(const struct sk_tensor *x, const struct sk_tensor *y, size_t image,
@@ -341,6 +341,6 @@ void sk_op_softmax(struct sk_engine engine, size_t batch, const struct sk_tensor
       engine.kernels->softmax(&args);
     }
     sk_denormals_leave(engine.flush_denormals, before);
+    sk_tensor_clear_halo_in_team(y, batch);
   }
-  sk_tensor_clear_halo(y, batch, engine.threads);
 }
