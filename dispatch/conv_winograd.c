@@ -6,7 +6,7 @@
  *   apart     a block of tiles stays in the L2 cache with the products of one panel of outputs, while all weights pass
  *             by; each thread has blocks of its own. For layers of few weights and many tiles.
  *   together  a block of tiles is multiplied point after point, so that its weights are read once; the threads divide
- *             its planes, points and panels between them. For layers of many weights.
+ *             its planes, and take its classes of points and panels from each other. For layers of many weights.
  * Source: Lavin and Gray (2016), "Fast Algorithms for Convolutional Neural Networks".
  */
 #include <string.h>
@@ -198,17 +198,35 @@ static bool tiles_fit(const sk_conv *plan) {
          sk_size_multiply(bytes, tile, &bytes) && bytes <= PTRDIFF_MAX;
 }
 
+/* The products of a block of tiles, each of one class and panel. */
+static size_t product_count(const sk_conv *plan) {
+  return class_count(plan) * sk_panel_count(plan, sk_blocks(plan->shape.out_channels));
+}
+
+/* Bytes of a block that a team does together, after which comes the queue of each thread. */
+static size_t together_bytes(const sk_conv *plan) {
+  return sk_size_round_up(block_floats(plan) * sizeof(float), sizeof(struct sk_queue));
+}
+
+static struct sk_queue *queues_of(const sk_conv *plan, void *workspace) {
+  return plan->tiles_apart ? NULL : (struct sk_queue *)(void *)((char *)workspace + together_bytes(plan));
+}
+
 static sk_status measure(sk_conv *plan) {
   const sk_conv_shape *s = &plan->shape;
   const sk_status status =
       sk_conv_size_weights(plan, class_count(plan), sk_blocks(s->out_channels) * SK_BLOCK, s->in_channels);
   if (status) return status;
+  if (product_count(plan) > SK_QUEUE_MOST) {
+    return sk_fail(SK_INVALID_ARGUMENT, "convolution: Winograd's algorithm has %zu products, expected at most %zu",
+                   product_count(plan), SK_QUEUE_MOST);
+  }
   if (!tiles_fit(plan)) {
     return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the transformed tiles overflows");
   }
   choose_blocks(plan);
   if (plan->tiles_apart) return sk_conv_size_threads(plan, block_floats(plan), "transformed tiles");
-  plan->tensor_workspace_bytes = block_floats(plan) * sizeof(float);
+  plan->tensor_workspace_bytes = together_bytes(plan) + (size_t)plan->threads * sizeof(struct sk_queue);
   return SK_OK;
 }
 
@@ -217,10 +235,11 @@ struct winograd_block {
   const sk_conv *plan;
   const struct sk_tensor *x, *residual, *y;
   struct tile_order order;
-  float *v;     /* [point][input block][tile][16] */
-  float *t;     /* [point][output block of those that are computed at a time][tile][16] */
-  size_t first; /* tile of the block */
-  size_t count; /* tiles of the block */
+  float *v;                /* [point][input block][tile][16] */
+  float *t;                /* [point][output block of those that are computed at a time][tile][16] */
+  size_t first;            /* tile of the block */
+  size_t count;            /* tiles of the block */
+  struct sk_queue *queues; /* of products, each thread's, together */
 };
 
 static struct sk_winograd_tile tile_at(const struct winograd_block *block, size_t image, size_t row, size_t column) {
@@ -372,37 +391,18 @@ static void run_apart(const struct winograd_block *block) {
   for (size_t panel = 0; panel < panel_count(block); panel++) run_panel(block, panel);
 }
 
-/* The products of one class and panel, in tiles. */
-static size_t class_products(const struct winograd_block *block, size_t class) {
-  const size_t side = outputs_per_side(block->plan) + 2, row = class / side, column = class % side;
-  size_t products = 0;
-  for (size_t i = row; i < row + class_points(block->plan, row); i++) {
-    for (size_t j = column; j < column + class_points(block->plan, column); j++) {
-      const struct tile_range tiles = tiles_at(block, i, j);
-      products += tiles.end - tiles.first;
-    }
-  }
-  return products;
-}
-
-/* Multiply the thread's part of all classes and panels. Classes differ in their points, and points in their tiles. */
+/* Multiply as much as the thread gets of all classes and panels. */
 static void multiply_share(const struct winograd_block *block) {
-  const size_t classes = class_count(block->plan), panels = panel_count(block);
-  size_t total = 0, before = 0;
-  for (size_t i = 0; i < classes; i++) total += class_products(block, i) * panels;
-  const struct sk_share share = sk_thread_share(total);
-  for (size_t i = 0; i < classes; i++) {
-    const size_t products = class_products(block, i);
-    for (size_t panel = 0; panel < panels; panel++, before += products) {
-      if (before < share.first || before >= share.end) continue;
-      struct sk_conv_direct_args args = panel_args(block, panel);
-      multiply(block, &args, i, panel);
-    }
+  const size_t panels = panel_count(block);
+  for (size_t product; sk_queue_take(block->queues, &product);) {
+    struct sk_conv_direct_args args = panel_args(block, product % panels);
+    multiply(block, &args, product / panels, product % panels);
   }
 }
 
 /* Do one block of tiles; called by every thread of the team, which meets after each step. */
 static void run_together(const struct winograd_block *block) {
+  sk_queue_begin(block->queues, product_count(block->plan));
   transform_inputs(block, sk_thread_share(sk_tensor_planes(block->x) * block->count));
 #pragma omp barrier
   multiply_share(block);
@@ -440,7 +440,8 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
                                          .y = y,
                                          .v = v,
                                          .t = v + point_count(plan) * tiles_point(plan),
-                                         .order = order_tiles(plan, batch)};
+                                         .order = order_tiles(plan, batch),
+                                         .queues = queues_of(plan, workspace)};
     const uint64_t before = sk_denormals_enter(plan->flush_denormals);
     run_blocks(block);
     sk_denormals_leave(plan->flush_denormals, before);

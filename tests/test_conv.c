@@ -83,6 +83,15 @@ Test(conv, overflowing_sizes_are_refused) {
   expect_refused(&shape, NULL, SK_INVALID_ARGUMENT, "too large");
 }
 
+/* The threads of a team take products by numbers of 31 bits. */
+Test(conv, winograd_of_more_products_than_are_numbered_is_refused) {
+  const sk_conv_options options = {.algorithm = SK_ALGORITHM_WINOGRAD4};
+  sk_conv_shape shape = small_shape();
+  shape.in_channels = 1;
+  shape.out_channels = (size_t)INT32_MAX;
+  expect_refused(&shape, &options, SK_INVALID_ARGUMENT, "products, expected at most 2147483647");
+}
+
 Test(conv, algorithm_that_does_not_apply_is_refused) {
   const sk_conv_options options = {.algorithm = SK_ALGORITHM_WINOGRAD4};
   sk_conv_shape shape = small_shape();
