@@ -243,13 +243,29 @@ static sk_status check_flush(sk_algorithm algorithm) {
 
 /* ---- Sizes: a run on plain arrays has its tensors at the front of the workspace ---- */
 
+/* sk_conv_output_size has checked that neither overflows. */
+static size_t tensor_bytes(const sk_conv *plan, const struct sk_tensor *t) {
+  return sk_size_round_up(plan->shape.batch * sk_tensor_image(t) * sizeof(float), SK_ALIGNMENT);
+}
+
+/* Whether a run on plain arrays reads its input there. */
+static bool reads_plain(const sk_conv *plan) {
+  return plan->in_layout == SK_LAYOUT_NCHW && sk_conv_reads_plain(plan->method->algorithm);
+}
+
 static struct sk_tensor input_tensor(const sk_conv *plan) {
   const sk_conv_shape *s = &plan->shape;
   return (struct sk_tensor){.layout = plan->in_layout,
                             .channels = s->in_channels,
                             .height = s->in_height,
                             .width = s->in_width,
-                            .halo = sk_conv_halo(s)};
+                            .halo = reads_plain(plan) ? 0 : sk_conv_halo(s)};
+}
+
+/* Bytes of the input in the workspace. */
+static size_t input_bytes(const sk_conv *plan) {
+  const struct sk_tensor x = input_tensor(plan);
+  return reads_plain(plan) ? 0 : tensor_bytes(plan, &x);
 }
 
 static struct sk_tensor output_tensor(const sk_conv *plan) {
@@ -259,16 +275,11 @@ static struct sk_tensor output_tensor(const sk_conv *plan) {
                             .width = plan->out_width};
 }
 
-/* sk_conv_output_size has checked that neither overflows. */
-static size_t tensor_bytes(const sk_conv *plan, const struct sk_tensor *t) {
-  return sk_size_round_up(plan->shape.batch * sk_tensor_image(t) * sizeof(float), SK_ALIGNMENT);
-}
-
 /* Tensors are halves of PTRDIFF_MAX at most (sk_tensor_bytes); what a method needs beside them may be anything. */
 static sk_status check_sizes(const sk_conv *plan, size_t most) {
   size_t bytes = sk_conv_weight_bytes(plan), workspace = 0;
-  const struct sk_tensor x = input_tensor(plan), y = output_tensor(plan);
-  if (!sk_size_add(tensor_bytes(plan, &x) + tensor_bytes(plan, &y), plan->tensor_workspace_bytes, &workspace) ||
+  const struct sk_tensor y = output_tensor(plan);
+  if (!sk_size_add(input_bytes(plan) + tensor_bytes(plan, &y), plan->tensor_workspace_bytes, &workspace) ||
       !sk_size_add(bytes, workspace, &bytes) || bytes > PTRDIFF_MAX) {
     return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of weights and workspace overflows");
   }
@@ -385,8 +396,8 @@ void sk_conv_set_workspace(sk_conv *plan, size_t bytes) {
 size_t sk_conv_tensor_workspace_bytes(const sk_conv *plan) { return plan->tensor_workspace_bytes; }
 
 size_t sk_conv_workspace_bytes(const sk_conv *plan) {
-  const struct sk_tensor x = input_tensor(plan), y = output_tensor(plan);
-  return tensor_bytes(plan, &x) + tensor_bytes(plan, &y) + plan->tensor_workspace_bytes;
+  const struct sk_tensor y = output_tensor(plan);
+  return input_bytes(plan) + tensor_bytes(plan, &y) + plan->tensor_workspace_bytes;
 }
 
 sk_status sk_conv_run(const sk_conv *plan, const float *x, const float *residual, float *y, void *workspace) {
@@ -399,11 +410,15 @@ sk_status sk_conv_run(const sk_conv *plan, const float *x, const float *residual
                    plan->residual ? "one" : "none");
   }
   struct sk_tensor in = input_tensor(plan), out = output_tensor(plan);
-  in.data = workspace;
-  out.data = in.data + tensor_bytes(plan, &in) / sizeof(float);
+  out.data = (float *)workspace + input_bytes(plan) / sizeof(float);
   void *rest = out.data + tensor_bytes(plan, &out) / sizeof(float);
   const size_t batch = plan->shape.batch;
-  sk_tensor_import(plan->kernels, &in, batch, x, plan->threads);
+  if (reads_plain(plan)) {
+    in.data = (float *)(uintptr_t)x; /* which a run only reads */
+  } else {
+    in.data = workspace;
+    sk_tensor_import(plan->kernels, &in, batch, x, plan->threads);
+  }
   if (residual) sk_tensor_import(plan->kernels, &out, batch, residual, plan->threads);
   sk_conv_run_tensor(plan, batch, &in, residual ? &out : NULL, &out, rest);
   sk_tensor_export(plan->kernels, &out, batch, y, plan->threads);

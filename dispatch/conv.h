@@ -36,6 +36,9 @@ static inline bool sk_conv_reads_planar(sk_algorithm algorithm) {
   return algorithm == SK_ALGORITHM_DIRECT || algorithm == SK_ALGORITHM_WINOGRAD3;
 }
 
+/* Whether an algorithm reads planar input where its caller has it: without a halo, and aligned as floats are. */
+static inline bool sk_conv_reads_plain(sk_algorithm algorithm) { return algorithm == SK_ALGORITHM_WINOGRAD3; }
+
 /* Smallest halo that an input tensor of this convolution must have: its largest padding. */
 size_t sk_conv_halo(const sk_conv_shape *shape);
 
@@ -72,7 +75,8 @@ size_t sk_conv_tensor_workspace_bytes(const sk_conv *plan);
 
 /*
  * Run on tensors: y = act(conv(x) + bias + residual). residual: NULL unless planned.
- * Requires: batch <= the planned one, shapes as planned, x->halo >= sk_conv_halo, x's halo zero.
+ * Requires: batch <= the planned one, shapes as planned, x->halo >= sk_conv_halo, x's halo zero, x->data aligned; of
+ * planar x, neither halo nor alignment if sk_conv_reads_plain.
  * Leaves y's halo zero. Aliasing: y may be residual (the same tensor).
  */
 void sk_conv_run_tensor(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,

@@ -243,9 +243,16 @@ static void run_band(const struct band *band) {
   for (size_t panel = 0; panel < panels; panel++) run_panel(band, panel);
 }
 
+/* Bands of each image: as many as the threads can share evenly, unless they share whole images. */
+static size_t band_count(const sk_conv *plan, size_t batch) {
+  const size_t down = tiles_down(plan), bands = sk_size_divide_up(down, band_rows(plan));
+  const size_t threads = (size_t)plan->threads;
+  return batch % threads == 0 ? bands : sk_size_min(sk_size_round_up(bands, threads), down);
+}
+
 static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, const struct sk_tensor *residual,
                 const struct sk_tensor *y, void *workspace) {
-  const size_t bands = sk_size_divide_up(tiles_down(plan), band_rows(plan));
+  const size_t bands = band_count(plan, batch);
 #pragma omp parallel num_threads(plan->threads)
   {
     float *const own = sk_thread_part(plan, workspace);

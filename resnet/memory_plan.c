@@ -83,11 +83,14 @@ struct planner {
   const struct sk_segments *segments;
   const bool *tapped;
   size_t batch;
+  enum sk_input input;
 };
 
-static void init_value(const struct planner *p, size_t node, bool planar_input) {
+static bool is_input(const struct planner *p, size_t node) { return p->graph->nodes[node].op == SK_NODE_INPUT; }
+
+static void init_value(const struct planner *p, size_t node) {
   const struct sk_node *const n = &p->graph->nodes[node];
-  const bool is_planar = n->op == SK_NODE_INPUT && planar_input;
+  const bool is_planar = is_input(p, node) && p->input != SK_INPUT_NCHW16C;
   p->plan->values[node] = (struct sk_value){.tensor = {.layout = is_planar ? SK_LAYOUT_NCHW : SK_LAYOUT_NCHW16C,
                                                        .channels = n->channels,
                                                        .height = n->height,
@@ -95,10 +98,11 @@ static void init_value(const struct planner *p, size_t node, bool planar_input) 
                                             .buffer = SK_NO_NODE};
 }
 
-/* A step that reads a value keeps it alive, and a convolution wants a halo around it. */
+/* A step that reads a value keeps it alive, and a convolution wants a halo around it, but where the caller has it. */
 static void use_value(const struct planner *p, size_t step, size_t value, size_t halo) {
   struct sk_value *const v = &p->plan->values[value];
   v->last = sk_size_max(v->last, step);
+  if (is_input(p, value) && p->input == SK_INPUT_PLAIN) return;
   v->tensor.halo = sk_size_max(v->tensor.halo, halo);
 }
 
@@ -118,7 +122,7 @@ static void find_lifetimes(const struct planner *p) {
 /* Whether a value is made and used within one segment. The graph's input is made before the first. */
 static bool is_inside(const struct planner *p, size_t node) {
   const struct sk_value *const v = &p->plan->values[node];
-  if (p->graph->nodes[node].op == SK_NODE_INPUT || v->last >= p->schedule->count) return false;
+  if (is_input(p, node) || v->last >= p->schedule->count) return false;
   return sk_segments_of(p->segments, v->first) == sk_segments_of(p->segments, v->last);
 }
 
@@ -177,7 +181,7 @@ static void open_buffer(const struct planner *p, size_t value) {
 static void assign_buffers(const struct planner *p) {
   struct sk_memory_plan *const plan = p->plan;
   for (size_t node = 0; node < p->graph->count; node++) {
-    if (p->graph->nodes[node].op == SK_NODE_INPUT) open_buffer(p, node);
+    if (is_input(p, node) && p->input != SK_INPUT_PLAIN) open_buffer(p, node);
   }
   for (size_t i = 0; i < p->schedule->count; i++) {
     const size_t output = p->schedule->steps[i].output;
@@ -222,8 +226,8 @@ static sk_status size_buffers(const struct planner *p) {
 
 /* ---- The plan ----------------------------------------------------------------------------------------------- */
 
-static sk_status make(const struct planner *p, bool planar_input) {
-  for (size_t node = 0; node < p->graph->count; node++) init_value(p, node, planar_input);
+static sk_status make(const struct planner *p) {
+  for (size_t node = 0; node < p->graph->count; node++) init_value(p, node);
   find_lifetimes(p);
   find_room(p);
   assign_buffers(p);
@@ -237,14 +241,19 @@ static sk_status make(const struct planner *p, bool planar_input) {
 
 sk_status sk_memory_plan_make(struct sk_memory_plan *plan, const struct sk_graph *graph,
                               const struct sk_schedule *schedule, const struct sk_segments *segments,
-                              const bool *tapped, size_t batch, bool planar_input) {
+                              const bool *tapped, size_t batch, enum sk_input input) {
   *plan = (struct sk_memory_plan){0};
   plan->values = sk_calloc(graph->count + 1, sizeof *plan->values);
   plan->buffers = sk_calloc(graph->count + 1, sizeof *plan->buffers);
   if (!plan->values || !plan->buffers) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for a memory plan");
-  const struct planner planner = {
-      .plan = plan, .graph = graph, .schedule = schedule, .segments = segments, .tapped = tapped, .batch = batch};
-  return make(&planner, planar_input);
+  const struct planner planner = {.plan = plan,
+                                  .graph = graph,
+                                  .schedule = schedule,
+                                  .segments = segments,
+                                  .tapped = tapped,
+                                  .batch = batch,
+                                  .input = input};
+  return make(&planner);
 }
 
 void sk_memory_plan_destroy(struct sk_memory_plan *plan) {
@@ -254,11 +263,12 @@ void sk_memory_plan_destroy(struct sk_memory_plan *plan) {
 }
 
 struct sk_tensor sk_memory_plan_tensor(const struct sk_memory_plan *plan, size_t value, size_t image,
-                                       const void *workspace) {
+                                       const void *memory) {
   const struct sk_value *const v = &plan->values[value];
+  const size_t offset = v->buffer != SK_NO_NODE ? plan->buffers[v->buffer].offset : 0;
   struct sk_tensor tensor = v->tensor;
-  /* Tensors are read and written through one type; whoever passes a const workspace only reads. */
-  tensor.data = (float *)((uintptr_t)workspace + plan->buffers[v->buffer].offset);
+  /* Tensors are read and written through one type; whoever passes const memory only reads. */
+  tensor.data = (float *)((uintptr_t)memory + offset);
   if (v->whole) tensor.data += image * sk_tensor_image(&tensor);
   return tensor;
 }

@@ -114,17 +114,31 @@ static sk_status take_planned(sk_net *net, const char *model, const sk_net_optio
   return status;
 }
 
-/* Whether the input may stay in planes: every reader is a convolution that can read them. */
-static bool input_is_planar(const sk_net *net) {
+/* Whether the input itself is asked for, as a tap or as what a network without operators gives. */
+static bool input_is_output(const sk_net *net) {
+  const size_t *const value = net->schedule.value;
+  for (size_t node = 0; node < net->graph.count; node++) {
+    const bool is_output = net->tapped[node] || node == net->graph.count - 1;
+    if (is_output && net->graph.nodes[value[node]].op == SK_NODE_INPUT) return true;
+  }
+  return false;
+}
+
+/* Choose where the input is: in planes if every reader is a convolution that can read them, in the caller's if all can
+ * read those. */
+static enum sk_input choose_input(const sk_net *net) {
+  bool is_plain = !input_is_output(net);
   for (size_t i = 0; i < net->schedule.count; i++) {
     const struct sk_step *const step = &net->schedule.steps[i];
     const bool reads = net->graph.nodes[step->input].op == SK_NODE_INPUT;
     const bool adds = step->residual != SK_NO_NODE && net->graph.nodes[step->residual].op == SK_NODE_INPUT;
+    const sk_algorithm algorithm = net->layers[i].algorithm;
     if (!reads && !adds) continue;
-    if (adds || step->op != SK_NODE_CONV || !sk_conv_reads_planar(net->layers[i].algorithm)) return false;
-    if (!sk_conv_takes_planar(&net->graph.nodes[step->node].conv)) return false;
+    if (adds || step->op != SK_NODE_CONV || !sk_conv_reads_planar(algorithm)) return SK_INPUT_NCHW16C;
+    if (!sk_conv_takes_planar(&net->graph.nodes[step->node].conv)) return SK_INPUT_NCHW16C;
+    is_plain = is_plain && sk_conv_reads_plain(algorithm);
   }
-  return true;
+  return is_plain ? SK_INPUT_PLAIN : SK_INPUT_NCHW;
 }
 
 /* ---- Planning: parameters ----------------------------------------------------------------------------------- */
@@ -297,7 +311,7 @@ static sk_status plan_net(sk_net *net, const char *model, const sk_net_options *
   }
   if (!status) {
     status = sk_memory_plan_make(&net->memory, &net->graph, &net->schedule, &net->segments, net->tapped, net->batch,
-                                 input_is_planar(net));
+                                 choose_input(net));
   }
   if (!status && options->max_bytes > 0) status = check_memory(net, options->max_bytes);
   return status ? status : plan_layers(net);
@@ -437,11 +451,17 @@ sk_status sk_net_layer(const sk_net *net, size_t index, sk_layer_info *info) {
 struct run {
   const sk_net *net;
   size_t first, batch;
+  const float *x; /* [batch][channels][height][width], of all groups */
   void *workspace;
 };
 
+static bool is_plain(const struct run *run, size_t value) {
+  return run->net->memory.values[value].buffer == SK_NO_NODE;
+}
+
 static struct sk_tensor tensor_of(const struct run *run, size_t value) {
-  return sk_memory_plan_tensor(&run->net->memory, value, run->first, run->workspace);
+  const void *const memory = is_plain(run, value) ? (const void *)run->x : run->workspace;
+  return sk_memory_plan_tensor(&run->net->memory, value, run->first, memory);
 }
 
 static void run_conv(const struct run *run, const struct sk_step *step, const sk_conv *conv) {
@@ -525,9 +545,9 @@ sk_status sk_net_run_observed(const sk_net *net, size_t batch, const float *x, f
   if (!status) status = check_workspace(workspace);
   if (status) return status;
 
-  struct run run = {.net = net, .batch = batch, .workspace = workspace};
+  struct run run = {.net = net, .batch = batch, .x = x, .workspace = workspace};
   const struct sk_tensor input = tensor_of(&run, 0);
-  sk_tensor_import(net->engine.kernels, &input, batch, x, net->engine.threads);
+  if (!is_plain(&run, 0)) sk_tensor_import(net->engine.kernels, &input, batch, x, net->engine.threads);
   for (size_t s = 0; s < net->segments.count; s++) {
     const struct sk_segment *const segment = &net->segments.segments[s];
     for (run.first = 0; run.first < batch; run.first += segment->images) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dispatch/size.h"
 #include "resnet/memory_plan.h"
 #include "resnet/network.h"
 
@@ -98,7 +99,7 @@ struct planned {
 };
 
 /* cache: how much of the batch's activations is to fit; SIZE_MAX makes one group of the whole batch. */
-static void plan_network(struct planned *p, const char *model, size_t batch, size_t tap_every, bool planar,
+static void plan_network(struct planned *p, const char *model, size_t batch, size_t tap_every, enum sk_input input,
                          size_t cache) {
   *p = (struct planned){.batch = batch};
   cr_assert_eq(sk_network_build(&p->graph, model, NULL), SK_OK);
@@ -107,7 +108,7 @@ static void plan_network(struct planned *p, const char *model, size_t batch, siz
   for (size_t i = 0; tap_every && i < p->graph.count; i += tap_every) p->tapped[i] = true;
   cr_assert_eq(sk_schedule_make(&p->schedule, &p->graph, p->tapped), SK_OK);
   cr_assert_eq(sk_segments_make(&p->segments, &p->graph, &p->schedule, batch, cache), SK_OK);
-  cr_assert_eq(sk_memory_plan_make(&p->plan, &p->graph, &p->schedule, &p->segments, p->tapped, batch, planar), SK_OK);
+  cr_assert_eq(sk_memory_plan_make(&p->plan, &p->graph, &p->schedule, &p->segments, p->tapped, batch, input), SK_OK);
 }
 
 static void free_planned(struct planned *p) {
@@ -123,12 +124,15 @@ struct group {
   size_t first, count;
 };
 
-/* A group's stretch of memory in a value, as its tensor has it and not as the plan's buffers do. */
+/* A group's stretch of memory in a value, as its tensor has it and not as the plan's buffers do. A plain input lies
+ * after all of them here. */
 static struct sk_buffer stretch(const struct planned *p, size_t value, struct group group) {
-  const struct sk_tensor tensor = sk_memory_plan_tensor(&p->plan, value, group.first, NULL);
+  const bool is_plain = p->plan.values[value].buffer == SK_NO_NODE;
+  const void *const memory = is_plain ? (const void *)(uintptr_t)p->plan.bytes : NULL;
+  const struct sk_tensor tensor = sk_memory_plan_tensor(&p->plan, value, group.first, memory);
   struct sk_buffer out = {.offset = (size_t)(uintptr_t)tensor.data};
   cr_assert_eq(sk_tensor_bytes(&tensor, group.count, &out.bytes), SK_OK);
-  cr_expect_leq(out.offset + out.bytes, p->plan.bytes);
+  if (!is_plain) cr_expect_leq(out.offset + out.bytes, p->plan.bytes);
   return out;
 }
 
@@ -208,9 +212,9 @@ static void replay_steps(struct replay *r) {
   }
 }
 
-static void check_network(const char *model, size_t batch, size_t tap_every, bool planar, size_t cache) {
+static void check_network(const char *model, size_t batch, size_t tap_every, enum sk_input input, size_t cache) {
   struct planned planned;
-  plan_network(&planned, model, batch, tap_every, planar, cache);
+  plan_network(&planned, model, batch, tap_every, input, cache);
   expect_placed(planned.plan.buffers, planned.plan.buffer_count, planned.plan.bytes);
   struct replay replay = {.planned = &planned, .model = model};
   replay.intact = calloc(planned.graph.count * batch, sizeof *replay.intact);
@@ -224,34 +228,50 @@ Test(memory_plan, nothing_is_overwritten_before_its_last_use) {
   for (size_t m = 0; m < sk_model_count(); m++) {
     sk_model_info info;
     cr_assert_eq(sk_model_at(m, &info), SK_OK);
-    check_network(info.name, 1, 0, true, SIZE_MAX);
-    check_network(info.name, 3, 0, false, SIZE_MAX);
-    check_network(info.name, 3, 0, true, 0);
+    check_network(info.name, 1, 0, SK_INPUT_NCHW, SIZE_MAX);
+    check_network(info.name, 3, 0, SK_INPUT_NCHW16C, SIZE_MAX);
+    check_network(info.name, 3, 0, SK_INPUT_NCHW, 0);
+    check_network(info.name, 3, 0, SK_INPUT_PLAIN, 0);
   }
 }
 
 Test(memory_plan, taps_stay_to_the_end) {
   for (size_t every = 1; every < 8; every++) {
-    check_network("resnet18", 1, every, true, SIZE_MAX);
-    check_network("resnet50", 2, every, true, SIZE_MAX);
-    check_network("resnet18", 5, every, true, (size_t)4 << 20);
-    check_network("resnet20-cifar", 1, every, false, SIZE_MAX);
-    check_network("resnet20-cifar-b", 1, every, true, SIZE_MAX);
+    check_network("resnet18", 1, every, SK_INPUT_NCHW, SIZE_MAX);
+    check_network("resnet50", 2, every, SK_INPUT_NCHW, SIZE_MAX);
+    check_network("resnet18", 5, every, SK_INPUT_NCHW, (size_t)4 << 20);
+    check_network("resnet20-cifar", 1, every, SK_INPUT_NCHW16C, SIZE_MAX);
+    check_network("resnet20-cifar-b", 1, every, SK_INPUT_NCHW, SIZE_MAX);
   }
 }
 
 /* Groups of several sizes, with a last one that is not full: 7 images, of which 1, 2 and more fit. */
 Test(memory_plan, groups_of_images_do_not_disturb_each_other) {
   for (size_t cache = (size_t)1 << 20; cache < (size_t)64 << 20; cache *= 2) {
-    check_network("resnet18", 7, 0, true, cache);
-    check_network("resnet50", 7, 0, true, cache);
+    check_network("resnet18", 7, 0, SK_INPUT_NCHW, cache);
+    check_network("resnet50", 7, 0, SK_INPUT_NCHW, cache);
   }
+}
+
+Test(memory_plan, a_plain_input_takes_no_memory) {
+  struct planned copied, plain;
+  plan_network(&copied, "resnet18", 3, 0, SK_INPUT_NCHW, SIZE_MAX);
+  plan_network(&plain, "resnet18", 3, 0, SK_INPUT_PLAIN, SIZE_MAX);
+  const struct sk_tensor input = plain.plan.values[0].tensor;
+  cr_expect_eq(input.layout, SK_LAYOUT_NCHW);
+  cr_expect_eq(input.halo, 0);
+  cr_expect_eq(copied.plan.values[0].tensor.halo, 3);
+  cr_expect_eq(plain.plan.values[0].buffer, SK_NO_NODE);
+  const size_t with = copied.plan.bytes_without_reuse, without = plain.plan.bytes_without_reuse;
+  cr_expect_eq(with - without, sk_size_round_up(3 * 3 * (size_t)(230 * 230) * sizeof(float), SK_ALIGNMENT));
+  free_planned(&copied);
+  free_planned(&plain);
 }
 
 Test(memory_plan, groups_fit_the_cache_and_cover_the_batch) {
   struct planned p;
   const size_t cache = (size_t)16 << 20;
-  plan_network(&p, "resnet50", 16, 0, true, cache);
+  plan_network(&p, "resnet50", 16, 0, SK_INPUT_NCHW, cache);
   cr_expect_gt(p.segments.count, 1);
   for (size_t i = 0; i < p.schedule.count; i++) {
     const struct sk_step *const step = &p.schedule.steps[i];
@@ -267,7 +287,7 @@ Test(memory_plan, groups_fit_the_cache_and_cover_the_batch) {
 /* Where weights are few an eighth of the cache has to do; where they fill it, so may a group. */
 Test(memory_plan, groups_are_as_large_as_their_weights_deserve) {
   struct planned p;
-  plan_network(&p, "resnet18", 16, 0, true, (size_t)32 << 20);
+  plan_network(&p, "resnet18", 16, 0, SK_INPUT_NCHW, (size_t)32 << 20);
   const size_t last_conv = p.schedule.count - 3; /* before the average pool and the dense layer */
   cr_assert_eq(p.schedule.steps[last_conv].op, SK_NODE_CONV);
   cr_expect_eq(sk_segments_of(&p.segments, 0)->images, 1);
@@ -278,8 +298,8 @@ Test(memory_plan, groups_are_as_large_as_their_weights_deserve) {
 /* A value inside a segment has room for a group only: 16 images take less than 12 times the memory of one. */
 Test(memory_plan, groups_save_memory) {
   struct planned one, many;
-  plan_network(&one, "resnet50", 1, 0, true, SIZE_MAX);
-  plan_network(&many, "resnet50", 16, 0, true, (size_t)16 << 20);
+  plan_network(&one, "resnet50", 1, 0, SK_INPUT_NCHW, SIZE_MAX);
+  plan_network(&many, "resnet50", 16, 0, SK_INPUT_NCHW, (size_t)16 << 20);
   cr_expect_lt(many.plan.bytes, 12 * one.plan.bytes, "%zu and %zu bytes", many.plan.bytes, one.plan.bytes);
   free_planned(&one);
   free_planned(&many);
@@ -288,7 +308,7 @@ Test(memory_plan, groups_save_memory) {
 /* Every reader finds the halo that it needs, and dense layers find none. */
 Test(memory_plan, halos_are_what_the_readers_need) {
   struct planned p;
-  plan_network(&p, "resnet18", 1, 0, true, SIZE_MAX);
+  plan_network(&p, "resnet18", 1, 0, SK_INPUT_NCHW, SIZE_MAX);
   for (size_t i = 0; i < p.schedule.count; i++) {
     const struct sk_step *const step = &p.schedule.steps[i];
     const size_t halo = p.plan.values[step->input].tensor.halo;
@@ -303,7 +323,7 @@ Test(memory_plan, halos_are_what_the_readers_need) {
 
 Test(memory_plan, memory_is_reused) {
   struct planned p;
-  plan_network(&p, "resnet50", 1, 0, true, SIZE_MAX);
+  plan_network(&p, "resnet50", 1, 0, SK_INPUT_NCHW, SIZE_MAX);
   cr_expect_lt(p.plan.bytes * 6, p.plan.bytes_without_reuse, "%zu of %zu bytes", p.plan.bytes,
                p.plan.bytes_without_reuse);
   /* The three activations that the first block needs at once, 256 + 64 + 64 channels of 56 x 56, with some halo. */
@@ -317,7 +337,8 @@ Test(memory_plan, too_large_a_batch_is_refused) {
   p.tapped = calloc(p.graph.count, sizeof *p.tapped);
   cr_assert_eq(sk_schedule_make(&p.schedule, &p.graph, p.tapped), SK_OK);
   cr_assert_eq(sk_segments_make(&p.segments, &p.graph, &p.schedule, SIZE_MAX / 4096, SIZE_MAX), SK_OK);
-  cr_expect_eq(sk_memory_plan_make(&p.plan, &p.graph, &p.schedule, &p.segments, p.tapped, SIZE_MAX / 4096, true),
-               SK_INVALID_ARGUMENT);
+  cr_expect_eq(
+      sk_memory_plan_make(&p.plan, &p.graph, &p.schedule, &p.segments, p.tapped, SIZE_MAX / 4096, SK_INPUT_NCHW),
+      SK_INVALID_ARGUMENT);
   free_planned(&p);
 }

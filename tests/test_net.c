@@ -508,6 +508,45 @@ Test(net, bits_do_not_depend_on_isa_batch_or_threads) {
   expect_same_bits("resnet20-cifar-b", SK_ALGORITHM_STRASSEN, 32);
 }
 
+/* F(3,4) reads images where the caller has them, aligned as floats are; a tap of them has them copied. */
+Test(net, images_are_read_where_they_lie_and_left_alone) {
+  enum { BATCH = 3, SIDE = 64, FLOATS = BATCH * 3 * SIDE * SIDE };
+  const char *const taps[] = {"input"};
+  sk_net_options options = {.batch = BATCH, .in_height = SIDE, .in_width = SIDE, .threads = 2};
+  sk_weights *const weights = draw("resnet18", 4);
+  float *const x = draw_images(FLOATS), *const shifted = malloc((FLOATS + 1) * sizeof *shifted);
+  cr_assert_not_null(shifted);
+  memcpy(shifted + 1, x, FLOATS * sizeof *x);
+
+  sk_net *net = create("resnet18", weights, &options);
+  sk_layer_info stem;
+  cr_assert_eq(sk_net_layer(net, 0, &stem), SK_OK);
+  cr_assert_eq(stem.algorithm, SK_ALGORITHM_WINOGRAD3);
+  const size_t plain_bytes = describe(net).workspace_bytes;
+  void *workspace = nan_workspace(net);
+  float *const y = run(net, shifted + 1, workspace);
+  cr_expect_eq(memcmp(shifted + 1, x, FLOATS * sizeof *x), 0);
+  sk_free(workspace);
+  sk_net_destroy(net);
+
+  options.taps = taps;
+  options.tap_count = 1;
+  net = create("resnet18", weights, &options);
+  cr_expect_gt(describe(net).workspace_bytes, plain_bytes);
+  workspace = nan_workspace(net);
+  float *const tapped_y = run(net, x, workspace);
+  cr_expect_eq(memcmp(y, tapped_y, BATCH * describe(net).classes * sizeof *y), 0);
+  cr_expect_eq(sk_net_tap(net, 0, BATCH, workspace, shifted), SK_OK, "%s", sk_error_message());
+  cr_expect_eq(memcmp(shifted, x, FLOATS * sizeof *x), 0);
+  sk_free(workspace);
+  sk_net_destroy(net);
+  sk_weights_close(weights);
+  free(x);
+  free(shifted);
+  free(y);
+  free(tapped_y);
+}
+
 Test(net, runs_do_not_depend_on_what_the_workspace_held) {
   sk_weights *const weights = draw("resnet20-cifar", 7);
   sk_net *const net = create("resnet20-cifar", weights, &(sk_net_options){.batch = 2});
