@@ -393,6 +393,12 @@ void sk_conv_set_workspace(sk_conv *plan, size_t bytes) {
   if (plan->thread_bytes > 0) plan->thread_bytes = bytes / (size_t)plan->threads / SK_ALIGNMENT * SK_ALIGNMENT;
 }
 
+void sk_conv_set_after(sk_conv *plan, const float *after, size_t bytes) {
+  if (bytes > plan->caches.l3_bytes / 2) return;
+  plan->after = after;
+  plan->after_bytes = bytes;
+}
+
 size_t sk_conv_tensor_workspace_bytes(const sk_conv *plan) { return plan->tensor_workspace_bytes; }
 
 size_t sk_conv_workspace_bytes(const sk_conv *plan) {

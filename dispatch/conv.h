@@ -70,6 +70,10 @@ void sk_conv_set_clip(sk_conv *plan, struct sk_clip_bounds bounds);
  * side. Requires: bytes >= sk_conv_tensor_workspace_bytes. */
 void sk_conv_set_workspace(sk_conv *plan, size_t bytes);
 
+/* Tell what is read after a run, such as a dense layer's weights, which wait for memory: Strassen's algorithm, which
+ * itself wants little of that, asks for it meanwhile, if it has room in the L3 cache beside what a run reads. */
+void sk_conv_set_after(sk_conv *plan, const float *after, size_t bytes);
+
 /* Bytes of workspace for a run on tensors: less than sk_conv_workspace_bytes, which holds the tensors too. */
 size_t sk_conv_tensor_workspace_bytes(const sk_conv *plan);
 

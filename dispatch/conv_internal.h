@@ -52,6 +52,8 @@ struct sk_conv {
   size_t thread_bytes; /* from a thread's part of the workspace to the next one's; 0: what there is is the team's */
   size_t tile_block;   /* Winograd: tiles, of F(3,4) rows of tiles, transformed and multiplied at a time */
   bool tiles_apart;    /* Winograd: by one thread, a panel of outputs at a time */
+  const float *after;  /* what is read after a run, to be asked for meanwhile; NULL: not known */
+  size_t after_bytes;
 };
 
 /* Set plan->weight_floats to a * b * c. Errors: SK_INVALID_ARGUMENT (their bytes overflow). */

@@ -126,14 +126,15 @@ struct division {
 /* The pixels of one strip, from the image's pixel `first` on, their partners, and the pixels of all strips before it.
  */
 struct strip {
-  size_t image, first, pixels, partners, before;
+  size_t index, image, first, pixels, partners, before;
 };
 
 static struct strip place_strip(const sk_conv *plan, const struct division *d, size_t index) {
   const size_t part = index / d->strips, all = part_pixels(plan);
   const struct sk_share units = sk_share_of(d->units, index % d->strips, d->strips);
   const size_t first = units.first * d->unit, end = sk_size_min(units.end * d->unit, d->pixels);
-  return (struct strip){.image = part / part_count(plan),
+  return (struct strip){.index = index,
+                        .image = part / part_count(plan),
                         .first = part % part_count(plan) * all + first,
                         .pixels = end - first,
                         .partners = sk_size_min(end + d->pixels, all) - first - d->pixels,
@@ -369,10 +370,22 @@ static void set_operand(const struct panel *panel, enum operand operand, struct 
 /* Have a product of the first panels ask for the inputs of the next strip: for the quarter that it reads or, since no
  * product reads x21, for that. */
 static void set_far(const struct panel *panel, enum operand operand, struct sk_conv_direct_args *args) {
-  const size_t next = panel->strip.pixels * SK_BLOCK - args->x_ahead;
+  const float *const next = args->x + panel->strip.pixels * SK_BLOCK;
+  args->far_block = args->x_block;
   if (panel->run->division.gathers) return;
-  if (panel->index == 0 && operand < S1) args->x_far = next;
-  if (panel->index == 1 && operand == X11) args->x_far = next + panel->inputs.half;
+  if (panel->index == 0 && operand < S1) args->far = next;
+  if (panel->index == 1 && operand == X11) args->far = next + panel->inputs.half;
+}
+
+/* Have a product that asks for nothing else ask for its share of what is read after the layer. */
+static void set_after(const struct panel *panel, size_t product, struct sk_conv_direct_args *args) {
+  const struct division *const d = &panel->run->division;
+  const sk_conv *plan = panel->run->plan;
+  if (!plan->after || args->far) return;
+  const size_t index = (panel->strip.index * d->panels + panel->index) * PRODUCTS + product;
+  const size_t lines = plan->after_bytes / (SK_BLOCK * sizeof(float));
+  args->far = plan->after + sk_share_of(lines, index, d->parts * d->strips * d->panels * PRODUCTS).first * SK_BLOCK;
+  args->far_block = panel->strip.pixels * SK_BLOCK;
 }
 
 /* Set what a product begins with. */
@@ -426,6 +439,7 @@ static void multiply(const struct panel *panel, size_t index) {
                                      .kernel_width = 1};
   set_operand(panel, product->operand, &args);
   set_far(panel, product->operand, &args);
+  set_after(panel, index, &args);
   set_origin(panel, product, &args);
   set_outputs(panel, product->to, &args);
   if (args.pixels == 0) return;

@@ -73,8 +73,8 @@ struct sk_queue {
   _Alignas(64) _Atomic uint64_t left;
 };
 
-#define SK_QUEUE_MOST ((size_t)INT32_MAX) /* items of a team: half of a word holds one more, where an empty queue is \
-                                           */
+/* Items of a team: half of a word holds one more, which is where an empty queue is. */
+#define SK_QUEUE_MOST ((size_t)INT32_MAX)
 
 static inline uint64_t sk_queue_of(uint64_t next, uint64_t end) { return next << 32 | end; }
 static inline uint64_t sk_queue_next(uint64_t left) { return left >> 32; }

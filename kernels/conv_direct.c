@@ -16,6 +16,7 @@ struct corner {
   const float *x, *resume, *residual;
   float *y;
   uintptr_t ahead; /* weights to ask for meanwhile */
+  uintptr_t far;   /* lines of a later call, if there are any */
 };
 
 /* How the tiles of a patch share the work of asking for the next weights. */
@@ -224,10 +225,11 @@ SK_INLINE void accumulate(const struct sk_conv_direct_args *args, const struct c
   size_t left = chain->blocks, r = chain->rows, s = chain->columns;
   while (left > 0) { /* one tap of one channel block: flat, for a nest of loops takes longer between two taps */
     const float *const tap[2] = {column, column + args->x_line};
-    const struct next next = {at.ahead, (uintptr_t)column + args->x_ahead * sizeof *column,
-                              args->x_pixel * sizeof *column, args->x_far * sizeof *column};
+    const uintptr_t x_next = (uintptr_t)column + args->x_ahead * sizeof *column;
+    const struct next next = {at.ahead, x_next, args->x_pixel * sizeof *column, args->far ? at.far - x_next : 0};
     if (!SK_AHEAD_BY_CHANNEL) prefetch_weights(next.weights, ahead.rounds, blocks);
     at.ahead += ahead.tap;
+    at.far += args->far_block * sizeof *column;
     if (!asks_by_channel(rows, width)) {
       SK_UNROLL for (size_t p = 0; p < rows * width; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_ahead);
     }
@@ -325,6 +327,7 @@ SK_INLINE void tiles(const struct sk_conv_direct_args *args, const struct chain 
     if (at.residual) at.residual += width * SK_BLOCK;
     at.y += width * SK_BLOCK;
     at.ahead += ahead.tile;
+    at.far += width * CACHE_LINE;
   }
 }
 
@@ -434,6 +437,7 @@ static void advance(const struct sk_conv_direct_args *args, struct ahead ahead, 
   if (at->residual) at->residual += pixels * SK_BLOCK;
   at->y += pixels * SK_BLOCK;
   at->ahead += tiles * ahead.tile;
+  at->far += pixels * CACHE_LINE;
 }
 
 /* Walk along one or two rows: the wider tiles, then those of a pixel less. */
@@ -493,7 +497,8 @@ static struct corner row_corner(const struct sk_conv_direct_args *args, size_t r
                          .resume = args->resume ? args->resume + row * args->resume_line : NULL,
                          .residual = args->residual ? args->residual + row * args->residual_line : NULL,
                          .y = args->y + row * args->y_line,
-                         .ahead = ahead};
+                         .ahead = ahead,
+                         .far = (uintptr_t)args->far + row * args->x_line * sizeof *args->far};
 }
 
 void SK_NAME(SK_CONV_DIRECT)(const struct sk_conv_direct_args *args) {

@@ -238,6 +238,18 @@ static void unbind(struct sk_graph *graph) {
   for (size_t i = 0; i < graph->count; i++) memset(graph->nodes[i].parameters, 0, sizeof graph->nodes[i].parameters);
 }
 
+/* Tell each dense layer's weights to the convolution before it. */
+static void announce_dense(const sk_net *net) {
+  sk_conv *before = NULL;
+  for (size_t i = 0; i < net->schedule.count; i++) {
+    const struct layer *const layer = &net->layers[i];
+    if (net->schedule.steps[i].op == SK_NODE_DENSE && before) {
+      sk_conv_set_after(before, layer->dense.weights, sk_dense_weight_bytes(&layer->dense));
+    }
+    if (layer->conv) before = layer->conv;
+  }
+}
+
 static sk_status plan_layers(sk_net *net) {
   for (size_t i = 0; i < net->schedule.count; i++) {
     const sk_status status = plan_layer(net, i);
@@ -247,6 +259,7 @@ static sk_status plan_layers(sk_net *net) {
   for (size_t i = 0; i < net->schedule.count; i++) {
     if (net->layers[i].conv) sk_conv_set_workspace(net->layers[i].conv, net->conv_workspace);
   }
+  announce_dense(net);
   if (sk_size_add(net->memory.bytes, net->conv_workspace, &net->workspace_bytes)) return SK_OK;
   return sk_fail(SK_INVALID_ARGUMENT, "batch: %zu, the size of the workspace overflows", net->batch);
 }
