@@ -231,7 +231,7 @@ static float *gather(struct sk_verify *v, const struct way *w, const float *imag
 /* A tensor of canaries, which a run must not see; or of images, whose halo must be zero. */
 static struct sk_tensor make_tensor(struct sk_verify *v, enum sk_layout layout, size_t channels, size_t height,
                                     size_t width, size_t halo, size_t batch, const float *images) {
-  struct sk_tensor t = {NULL, layout, channels, height, width, halo};
+  struct sk_tensor t = {NULL, layout, channels, height, width, halo, false};
   const size_t floats = batch * sk_tensor_image(&t);
   t.data = sk_verify_floats(v, floats);
   sk_fill_canaries(t.data, floats);

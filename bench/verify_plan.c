@@ -484,8 +484,8 @@ static void run_tensors(struct sk_verify *v, const struct run *r, enum sk_layout
   const bool in_place = (r->variant + r->data) % 2 == 1;
   announce(v, r, layout == SK_LAYOUT_NCHW ? "sk_conv_run_tensor, planar" : "sk_conv_run_tensor");
   if (!create_plan(v, r, layout, true) || !check_way(v, r, batch)) return;
-  struct sk_tensor x = {NULL, layout, s->in_channels, s->in_height, s->in_width, sk_conv_halo(s) + extra};
-  struct sk_tensor y = {NULL, SK_LAYOUT_NCHW16C, s->out_channels, f->out_height, f->out_width, 1 + extra};
+  struct sk_tensor x = {NULL, layout, s->in_channels, s->in_height, s->in_width, sk_conv_halo(s) + extra, false};
+  struct sk_tensor y = {NULL, SK_LAYOUT_NCHW16C, s->out_channels, f->out_height, f->out_width, 1 + extra, false};
   struct sk_tensor residual = y;
   place_tensor(v, SK_SLOT_X, &x, batch, f->x[r->data], r->side);
   y.data = sk_verify_output(v, SK_SLOT_Y, tensor_floats(&y, batch), r->side);

@@ -20,19 +20,16 @@ sk_status sk_tensor_bytes(const struct sk_tensor *t, size_t batch, size_t *bytes
   return SK_OK;
 }
 
+/* The right margin of a row and the left one of the next lie side by side. */
 static void clear_plane_halo(const struct sk_tensor *t, float *plane) {
-  const size_t row = sk_tensor_row(t), margin = t->halo * sk_tensor_pixel(t);
-  const size_t full_rows = t->halo * row * sizeof(float);
-  memset(plane, 0, full_rows);
-  for (size_t i = t->halo; i < t->halo + t->height; i++) {
-    memset(plane + i * row, 0, margin * sizeof(float));
-    memset(plane + (i + 1) * row - margin, 0, margin * sizeof(float));
-  }
-  memset(plane + (t->halo + t->height) * row, 0, full_rows);
+  const size_t row = sk_tensor_row(t), margin = t->halo * sk_tensor_pixel(t), outer = t->halo * row + margin;
+  memset(plane, 0, outer * sizeof(float));
+  for (size_t i = 1; i < t->height; i++) memset(plane + outer + i * row - 2 * margin, 0, 2 * margin * sizeof(float));
+  memset(plane + outer + t->height * row - 2 * margin, 0, outer * sizeof(float));
 }
 
 void sk_tensor_clear_halo_in_team(const struct sk_tensor *t, size_t batch) {
-  if (t->halo == 0) return;
+  if (t->halo == 0 || t->halo_is_zero) return;
   const size_t planes = batch * sk_tensor_planes(t), plane = sk_tensor_plane(t);
 #pragma omp for schedule(static) nowait
   for (size_t i = 0; i < planes; i++) clear_plane_halo(t, t->data + i * plane);

@@ -9,11 +9,13 @@ enum sk_layout {
   SK_LAYOUT_NCHW     /* [n][channels][height + 2 halo][width + 2 halo]: network inputs of few channels */
 };
 
-/* `data` is 64-byte aligned and belongs to someone else. Whoever writes a tensor leaves its halo zero. */
+/* `data` is 64-byte aligned and belongs to someone else. Whoever writes a tensor leaves its halo zero, and writes
+ * nothing else there. */
 struct sk_tensor {
   float *data;
   enum sk_layout layout;
   size_t channels, height, width, halo;
+  bool halo_is_zero; /* before it is written: such a tensor was there last */
 };
 
 /* Floats of one element along the width: 16 channels, or one. */
@@ -38,7 +40,7 @@ static inline float *sk_tensor_at(const struct sk_tensor *t, size_t image, size_
 /* Compute the bytes of `batch` images, a multiple of SK_ALIGNMENT. Errors: SK_INVALID_ARGUMENT if they overflow. */
 sk_status sk_tensor_bytes(const struct sk_tensor *t, size_t batch, size_t *bytes);
 
-/* Zero the halo of every plane of `batch` images. */
+/* Zero the halo of every plane of `batch` images, unless it is. */
 void sk_tensor_clear_halo(const struct sk_tensor *t, size_t batch, int threads);
 
 /* The same, by the threads of a parallel region that all call it. They do not meet in the end. */

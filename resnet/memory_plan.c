@@ -224,6 +224,37 @@ static sk_status size_buffers(const struct planner *p) {
   return SK_OK;
 }
 
+/* ---- Halos that stay zero ------------------------------------------------------------------------------------- */
+
+static bool share_memory(const struct planner *p, const struct sk_value *a, const struct sk_value *b) {
+  const struct sk_buffer *const x = &p->plan->buffers[a->buffer], *const y = &p->plan->buffers[b->buffer];
+  return x->offset < y->offset + y->bytes && y->offset < x->offset + x->bytes;
+}
+
+static bool is_same_tensor(const struct planner *p, const struct sk_value *a, const struct sk_value *b) {
+  const struct sk_buffer *const buffers = p->plan->buffers;
+  return a->whole == b->whole && a->tensor.halo == b->tensor.halo && same_geometry(&a->tensor, &b->tensor) &&
+         buffers[a->buffer].offset == buffers[b->buffer].offset;
+}
+
+/* Whether a step finds its output's halo zero: the last step of its segment that wrote to that memory, for the same
+ * images, left such a tensor. */
+static bool finds_zero_halo(const struct planner *p, size_t step) {
+  const struct sk_value *const values = p->plan->values, *const v = &values[p->schedule->steps[step].output];
+  const size_t first = sk_segments_of(p->segments, step)->first;
+  for (size_t i = step; i-- > first;) {
+    const struct sk_value *const before = &values[p->schedule->steps[i].output];
+    if (share_memory(p, v, before)) return is_same_tensor(p, v, before);
+  }
+  return false;
+}
+
+static void find_zero_halos(const struct planner *p) {
+  for (size_t i = 0; i < p->schedule->count; i++) {
+    p->plan->values[p->schedule->steps[i].output].tensor.halo_is_zero = finds_zero_halo(p, i);
+  }
+}
+
 /* ---- The plan ----------------------------------------------------------------------------------------------- */
 
 static sk_status make(const struct planner *p) {
@@ -235,8 +266,10 @@ static sk_status make(const struct planner *p) {
   if (!halos) return sk_fail(SK_OUT_OF_MEMORY, "out of memory for a memory plan");
   share_halos(p, halos);
   sk_free(halos);
-  const sk_status status = size_buffers(p);
-  return status ? status : sk_buffers_place(p->plan->buffers, p->plan->buffer_count, &p->plan->bytes);
+  sk_status status = size_buffers(p);
+  if (!status) status = sk_buffers_place(p->plan->buffers, p->plan->buffer_count, &p->plan->bytes);
+  if (!status) find_zero_halos(p);
+  return status;
 }
 
 sk_status sk_memory_plan_make(struct sk_memory_plan *plan, const struct sk_graph *graph,

@@ -141,6 +141,7 @@ struct replay {
   const struct planned *planned;
   const char *model;
   bool *intact; /* [nodes][batch] */
+  bool *zero;   /* [nodes][batch] whether the memory of such a tensor has its halo zero */
 };
 
 static bool *intact(const struct replay *r, size_t value, size_t image) {
@@ -154,17 +155,44 @@ static void expect_intact(const struct replay *r, size_t step, size_t value, str
   }
 }
 
-/* Write a step's output for a group: whatever lay there is gone. */
+static bool *zero(const struct replay *r, size_t value, size_t image) {
+  return &r->zero[value * r->planned->batch + image];
+}
+
+/* Whether image i of one value has its halo where that of another has. */
+static bool same_halo(const struct replay *r, size_t value, size_t other, size_t i) {
+  const struct sk_tensor a = sk_memory_plan_tensor(&r->planned->plan, value, i, NULL);
+  const struct sk_tensor b = sk_memory_plan_tensor(&r->planned->plan, other, i, NULL);
+  return a.data == b.data && a.halo == b.halo && a.height == b.height && a.width == b.width &&
+         a.channels == b.channels && a.layout == b.layout;
+}
+
+/* See that a halo which is taken for zero is: of a group, such a tensor was written there, and no other since. */
+static void expect_zero_halo(const struct replay *r, size_t value, struct group group) {
+  for (size_t i = group.first; i < group.first + group.count; i++) {
+    bool found = false;
+    for (size_t other = 0; other < r->planned->graph.count; other++) {
+      found = found || (*zero(r, other, i) && same_halo(r, value, other, i));
+    }
+    cr_expect(found, "%s: %s finds no zero halo for image %zu", r->model, r->planned->graph.nodes[value].name, i);
+  }
+}
+
+/* Write a step's output for a group: whatever lay there is gone, but for the halo of the same tensor. */
 static void write_value(struct replay *r, size_t value, struct group group) {
+  const struct sk_tensor *const tensor = &r->planned->plan.values[value].tensor;
+  if (tensor->halo > 0 && tensor->halo_is_zero) expect_zero_halo(r, value, group);
   const struct sk_buffer mine = stretch(r->planned, value, group);
   for (size_t other = 0; other < r->planned->graph.count; other++) {
     for (size_t i = 0; i < r->planned->batch; i++) {
-      if (!*intact(r, other, i)) continue;
+      if (!*intact(r, other, i) && !*zero(r, other, i)) continue;
       const struct sk_buffer theirs = stretch(r->planned, other, (struct group){i, 1});
-      if (overlap(&mine, &theirs)) *intact(r, other, i) = false;
+      if (!overlap(&mine, &theirs)) continue;
+      *intact(r, other, i) = false;
+      *zero(r, other, i) = *zero(r, other, i) && same_halo(r, value, other, i);
     }
   }
-  for (size_t i = group.first; i < group.first + group.count; i++) *intact(r, value, i) = true;
+  for (size_t i = group.first; i < group.first + group.count; i++) *intact(r, value, i) = *zero(r, value, i) = true;
 }
 
 /* Only a residual, or an element-wise step's input, may be overwritten while it is read: by the same geometry. */
@@ -218,9 +246,11 @@ static void check_network(const char *model, size_t batch, size_t tap_every, enu
   expect_placed(planned.plan.buffers, planned.plan.buffer_count, planned.plan.bytes);
   struct replay replay = {.planned = &planned, .model = model};
   replay.intact = calloc(planned.graph.count * batch, sizeof *replay.intact);
-  cr_assert_not_null(replay.intact);
+  replay.zero = calloc(planned.graph.count * batch, sizeof *replay.zero);
+  cr_assert(replay.intact && replay.zero);
   replay_steps(&replay);
   free(replay.intact);
+  free(replay.zero);
   free_planned(&planned);
 }
 
@@ -251,6 +281,22 @@ Test(memory_plan, groups_of_images_do_not_disturb_each_other) {
     check_network("resnet18", 7, 0, SK_INPUT_NCHW, cache);
     check_network("resnet50", 7, 0, SK_INPUT_NCHW, cache);
   }
+}
+
+/* Of ResNet-18, whose every output but three is read by a 3x3 convolution, a stage's first tensors clear their halos.
+ */
+Test(memory_plan, halos_are_cleared_once_a_stage) {
+  struct planned p;
+  size_t with_halo = 0, zero = 0;
+  plan_network(&p, "resnet18", 1, 0, SK_INPUT_PLAIN, SIZE_MAX);
+  for (size_t i = 0; i < p.schedule.count; i++) {
+    const struct sk_tensor *const y = &p.plan.values[p.schedule.steps[i].output].tensor;
+    with_halo += y->halo > 0;
+    zero += y->halo_is_zero && y->halo > 0;
+  }
+  cr_expect_eq(with_halo, 20, "%zu", with_halo);
+  cr_expect_eq(zero, 12, "%zu", zero);
+  free_planned(&p);
 }
 
 Test(memory_plan, a_plain_input_takes_no_memory) {

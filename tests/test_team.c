@@ -1,8 +1,8 @@
-/* What the threads of a team take of work, from their own shares and from each other's. */
+/* What the threads of a team take of work, from their own shares and from each other's, and of a workspace. */
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "dispatch/team.h"
+#include "dispatch/conv_internal.h"
 
 enum { TEAM = 4, ITEMS = 23 };
 
@@ -77,4 +77,24 @@ Test(team, threads_that_take_at_once_get_each_item_once) {
     take_in_turn(TEAM, times % 3, taken);
     expect_each_once(taken);
   }
+}
+
+/* Whatever a network's workspace is, threads' parts of it hold what they need, do not meet and do not reach beyond. */
+Test(team, parts_of_a_workspace_lie_apart_and_within) {
+  static const float weights[64 * 64 * 9];
+  const sk_conv_shape shape = {1, 64, 28, 28, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  const sk_conv_options options = {.algorithm = SK_ALGORITHM_WINOGRAD4, .threads = TEAM};
+  sk_conv *plan = NULL;
+  cr_assert_eq(sk_conv_plan(&plan, &shape, weights, NULL, &options, SK_LAYOUT_NCHW16C, NULL), SK_OK, "%s",
+               sk_error_message());
+  const size_t own = plan->thread_bytes, least = sk_conv_tensor_workspace_bytes(plan);
+  cr_assert_gt(own, 0, "threads share this layer's workspace");
+  cr_expect_eq(own * TEAM, least);
+  for (size_t more = 0; more < 1000; more += 100) {
+    sk_conv_set_workspace(plan, least + more);
+    cr_expect_geq(plan->thread_bytes, own, "%zu bytes more: parts of %zu, expected %zu", more, plan->thread_bytes, own);
+    cr_expect_leq(plan->thread_bytes * TEAM, least + more, "%zu bytes more: parts of %zu", more, plan->thread_bytes);
+    cr_expect_eq(plan->thread_bytes % SK_ALIGNMENT, 0, "%zu bytes more: parts of %zu", more, plan->thread_bytes);
+  }
+  sk_conv_destroy(plan);
 }
