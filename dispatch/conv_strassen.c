@@ -371,8 +371,8 @@ static void set_operand(const struct panel *panel, enum operand operand, struct 
  * product reads x21, for that. */
 static void set_far(const struct panel *panel, enum operand operand, struct sk_conv_direct_args *args) {
   const float *const next = args->x + panel->strip.pixels * SK_BLOCK;
-  args->far_block = args->x_block;
   if (panel->run->division.gathers) return;
+  args->far_block = args->x_block;
   if (panel->index == 0 && operand < S1) args->far = next;
   if (panel->index == 1 && operand == X11) args->far = next + panel->inputs.half;
 }
