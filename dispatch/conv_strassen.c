@@ -126,15 +126,14 @@ struct division {
 /* The pixels of one strip, from the image's pixel `first` on, their partners, and the pixels of all strips before it.
  */
 struct strip {
-  size_t index, image, first, pixels, partners, before;
+  size_t image, first, pixels, partners, before;
 };
 
 static struct strip place_strip(const sk_conv *plan, const struct division *d, size_t index) {
   const size_t part = index / d->strips, all = part_pixels(plan);
   const struct sk_share units = sk_share_of(d->units, index % d->strips, d->strips);
   const size_t first = units.first * d->unit, end = sk_size_min(units.end * d->unit, d->pixels);
-  return (struct strip){.index = index,
-                        .image = part / part_count(plan),
+  return (struct strip){.image = part / part_count(plan),
                         .first = part % part_count(plan) * all + first,
                         .pixels = end - first,
                         .partners = sk_size_min(end + d->pixels, all) - first - d->pixels,
@@ -382,10 +381,10 @@ static void set_after(const struct panel *panel, size_t product, struct sk_conv_
   const struct division *const d = &panel->run->division;
   const sk_conv *plan = panel->run->plan;
   if (!plan->after || args->far) return;
-  const size_t index = (panel->strip.index * d->panels + panel->index) * PRODUCTS + product;
-  const size_t lines = plan->after_bytes / (SK_BLOCK * sizeof(float));
-  args->far = plan->after + sk_share_of(lines, index, d->parts * d->strips * d->panels * PRODUCTS).first * SK_BLOCK;
-  args->far_block = panel->strip.pixels * SK_BLOCK;
+  const size_t pixels = panel->strip.pixels, lines = plan->after_bytes / (SK_BLOCK * sizeof(float));
+  const size_t before = (panel->strip.before * d->panels + panel->index * pixels) * PRODUCTS + product * pixels;
+  args->far = plan->after + sk_share_of(lines, before, d->parts * d->pixels * d->panels * PRODUCTS).first * SK_BLOCK;
+  args->far_block = pixels * SK_BLOCK;
 }
 
 /* Set what a product begins with. */

@@ -66,8 +66,9 @@ static inline struct sk_share sk_share_panels(struct sk_share share, size_t befo
  * A thread's queue of what is left of its share of items which cost as much, but do not always take as long, since
  * threads share memory and caches, and not evenly. A thread whose queue is empty takes the last half of another's, and
  * goes on in order, for kernels ask for the next item's weights. One word, in a line of its own, holds the next item,
- * in its upper half, and their end. Source: Blumofe and Leiserson (1999), "Scheduling Multithreaded Computations by
- * Work Stealing"; of the halves, Hendler and Shavit (2002), "Non-Blocking Steal-Half Work Queues".
+ * in its upper half, and their end.
+ * Source: Blumofe and Leiserson (1999), "Scheduling Multithreaded Computations by Work Stealing"; of the halves,
+ * Hendler and Shavit (2002), "Non-Blocking Steal-Half Work Queues".
  */
 struct sk_queue {
   _Alignas(64) _Atomic uint64_t left;

@@ -36,16 +36,19 @@ struct sk_clip_bounds {
  *
  * x         x + cb*x_block + i*x_line + r*x_row + s*x_column + p*x_pixel + c*x_channel
  * x_ahead   from an element to the one that is asked for when it is read, which need not exist
- * far       far + cb*far_block + i*x_line + p*16: lines that a later call or layer is taken to read, which are brought
- * as near as L2 (by kernels that ask channel by channel, where they have one tap); or NULL. They need not exist weights
- * [cb][kernel_height][kernel_width][channels of the block][blocks][16], packed bias      [blocks][16], or NULL for
- * zeros resume    resume + b*resume_block + i*resume_line + p*16 + l, from which the chain goes on in place of the
- * bias: sums that a call for other channels has left; or NULL fork      fork + b*resume_block + i*resume_line + p*16 +
- * l, or NULL: other such sums, and the chain ends in both. It begins with the bias then: fork = fork + chain, y =
- * act(resume + chain + residual). Requires: resume, x_pixel 16, x_channel 1 residual  residual + b*residual_block +
- * i*residual_line + p*16 + l, or NULL y         y + b*y_block + i*y_line + p*16 + l Requires: 1 <= blocks <= the
- * table's tile_blocks; rows, pixels, channels >= 1. What follows the weights in memory, which a later call is taken to
- * read, is brought nearer meanwhile.
+ * far       far + cb*far_block + i*x_line + p*16, or NULL: lines that a later call or layer is taken to read, brought
+ *           as near as L2 (by kernels that ask channel by channel, for one tap), which need not exist
+ * weights   [cb][kernel_height][kernel_width][channels of the block][blocks][16], packed
+ * bias      [blocks][16], or NULL for zeros
+ * resume    resume + b*resume_block + i*resume_line + p*16 + l, from which the chain goes on in place of the bias: sums
+ *           that a call for other channels has left; or NULL
+ * fork      fork + b*resume_block + i*resume_line + p*16 + l, or NULL: other such sums, and the chain ends in both. It
+ *           begins with the bias then: fork = fork + chain, y = act(resume + chain + residual). Requires: resume,
+ *           x_pixel 16, x_channel 1
+ * residual  residual + b*residual_block + i*residual_line + p*16 + l, or NULL
+ * y         y + b*y_block + i*y_line + p*16 + l
+ * Requires: 1 <= blocks <= the table's tile_blocks; rows, pixels, channels >= 1.
+ * What follows the weights in memory, which a later call is taken to read, is brought nearer meanwhile.
  */
 struct sk_conv_direct_args {
   const float *x;

@@ -137,16 +137,17 @@ static void find_room(const struct planner *p) {
 
 /* ---- Buffers ------------------------------------------------------------------------------------------------ */
 
-static bool same_geometry(const struct sk_tensor *a, const struct sk_tensor *b) {
-  return a->layout == b->layout && a->channels == b->channels && a->height == b->height && a->width == b->width;
+static bool same_geometry(const struct sk_value *a, const struct sk_value *b) {
+  const struct sk_tensor *const s = &a->tensor, *const t = &b->tensor;
+  return a->whole == b->whole && s->layout == t->layout && s->channels == t->channels && s->height == t->height &&
+         s->width == t->width;
 }
 
 static bool may_overwrite(const struct planner *p, size_t step, size_t value) {
   const struct sk_step *const s = &p->schedule->steps[step];
   if (value == SK_NO_NODE || p->plan->values[value].last != step) return false;
   if (s->op == SK_NODE_CONV && value == s->input) return false; /* its own input, added as residual */
-  const struct sk_value *const from = &p->plan->values[value], *const to = &p->plan->values[s->output];
-  return from->whole == to->whole && same_geometry(&from->tensor, &to->tensor);
+  return same_geometry(&p->plan->values[value], &p->plan->values[s->output]);
 }
 
 /* Whether an operator reads an element of its first input only to write the same one. */
@@ -233,7 +234,7 @@ static bool share_memory(const struct planner *p, const struct sk_value *a, cons
 
 static bool is_same_tensor(const struct planner *p, const struct sk_value *a, const struct sk_value *b) {
   const struct sk_buffer *const buffers = p->plan->buffers;
-  return a->whole == b->whole && a->tensor.halo == b->tensor.halo && same_geometry(&a->tensor, &b->tensor) &&
+  return same_geometry(a, b) && a->tensor.halo == b->tensor.halo &&
          buffers[a->buffer].offset == buffers[b->buffer].offset;
 }
 
