@@ -16,7 +16,6 @@ struct corner {
   const float *x, *resume, *residual;
   float *y;
   uintptr_t ahead; /* weights to ask for meanwhile */
-  uintptr_t far;   /* lines of a later call, if there are any */
 };
 
 /* How the tiles of a patch share the work of asking for the next weights. */
@@ -25,12 +24,15 @@ struct ahead {
   size_t rounds;    /* of AHEAD_LINES cache lines and block of outputs, a tap: one if there are enough tiles */
 };
 
-/* How the taps of whole channel blocks follow each other: loops over columns, rows and blocks, the innermost first.
- * Where a kernel has one tap, the innermost goes from block to block. */
+/* What all chains of a call have in common: how the taps of whole channel blocks follow each other, loops over columns,
+ * rows and blocks, the innermost first. Where a kernel has one tap, the innermost goes from block to block. */
 struct chain {
   size_t columns, rows, blocks;
-  size_t x_column;      /* floats from one of the innermost loop to the next */
-  size_t rest, to_rest; /* channels of a last block that is not whole, and floats from the first block to it */
+  size_t x_column;       /* floats from one of the innermost loop to the next */
+  size_t rest, to_rest;  /* channels of a last block that is not whole, and floats from the first block to it */
+  size_t pixel, to_next; /* bytes from pixel to pixel, and from inputs to those that are asked for meanwhile */
+  size_t far, far_step;  /* bytes from these to lines of a later call, and what a tap adds to that; or 0 */
+  const float *bias;
 };
 
 static const float zeros[SK_TILE_BLOCKS * 16];
@@ -48,30 +50,61 @@ SK_INLINE void prefetch_weights(uintptr_t from, size_t rounds, const size_t bloc
   }
 }
 
-/* How an array of outputs lies in memory: block b of pixel p of row r of a tile at b*block + r*line + p*16. */
-struct output_strides {
-  size_t block, line;
+/* Where the pixels of a tile begin in an array of outputs, by block and row; they are 16 floats apart. Each pointer is
+ * in a register from the place on where it is found, and the pixels are displacements: gcc would form all addresses
+ * before the loops and keep them on the stack, and between two tiles there is time for a hundred instructions or so. */
+struct read_rows {
+  const float *row[SK_TILE_BLOCKS][2];
+};
+struct written_rows {
+  float *row[SK_TILE_BLOCKS][2];
 };
 
-/* Where the pixel and block are that the tile's registers from i * SK_VECTORS on hold. */
-SK_INLINE size_t output_at(struct output_strides strides, size_t i, const size_t width, const size_t blocks) {
-  return i % blocks * strides.block + i / blocks / width * strides.line + i / blocks % width * SK_BLOCK;
+SK_INLINE struct read_rows find_read_rows(const float *from, size_t block, size_t line, const size_t rows,
+                                          const size_t blocks) {
+  struct read_rows lines = {{{from}}};
+  SK_UNROLL for (size_t i = 0; i < rows * blocks; i++) {
+    const float *first = from + i % blocks * block + i / blocks * line;
+    __asm__ volatile("" : "+r"(first));
+    lines.row[i % blocks][i / blocks] = first;
+  }
+  return lines;
+}
+
+SK_INLINE struct written_rows find_written_rows(float *from, size_t block, size_t line, const size_t rows,
+                                                const size_t blocks) {
+  struct written_rows lines = {{{from}}};
+  SK_UNROLL for (size_t i = 0; i < rows * blocks; i++) {
+    float *first = from + i % blocks * block + i / blocks * line;
+    __asm__ volatile("" : "+r"(first));
+    lines.row[i % blocks][i / blocks] = first;
+  }
+  return lines;
+}
+
+/* Where the lanes of a tile's register i are. */
+SK_INLINE const float *read_at(struct read_rows from, size_t i, const size_t width, const size_t blocks) {
+  const size_t pixel = i / SK_VECTORS / blocks;
+  return from.row[i / SK_VECTORS % blocks][pixel / width] + pixel % width * SK_BLOCK + i % SK_VECTORS * SK_LANES;
+}
+
+SK_INLINE float *written_at(struct written_rows to, size_t i, const size_t width, const size_t blocks) {
+  const size_t pixel = i / SK_VECTORS / blocks;
+  return to.row[i / SK_VECTORS % blocks][pixel / width] + pixel % width * SK_BLOCK + i % SK_VECTORS * SK_LANES;
 }
 
 /* Begin the chains with the bias, or go on with those in memory, unless these are added at a fork. */
-SK_INLINE void load_sums(const struct sk_conv_direct_args *args, struct corner at, vf *sum, const size_t rows,
-                         const size_t width, const size_t blocks) {
-  const struct output_strides strides = {args->resume_block, args->resume_line};
+SK_INLINE void load_sums(const struct sk_conv_direct_args *args, const struct chain *chain, struct corner at, vf *sum,
+                         const size_t rows, const size_t width, const size_t blocks) {
   if (at.resume && !args->fork) {
-    SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
-      const float *const pixel = at.resume + output_at(strides, i, width, blocks);
-      SK_UNROLL for (size_t v = 0; v < SK_VECTORS; v++) sum[i * SK_VECTORS + v] = vload(pixel + v * SK_LANES);
+    const struct read_rows from = find_read_rows(at.resume, args->resume_block, args->resume_line, rows, blocks);
+    SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) {
+      sum[i] = vload(read_at(from, i, width, blocks));
     }
     return;
   }
-  const float *const bias = args->bias ? args->bias : zeros;
   const size_t vectors = blocks * SK_VECTORS;
-  SK_UNROLL for (size_t i = 0; i < rows * width * vectors; i++) sum[i] = vload(bias + i % vectors * SK_LANES);
+  SK_UNROLL for (size_t i = 0; i < rows * width * vectors; i++) sum[i] = vload(chain->bias + i % vectors * SK_LANES);
 }
 
 /* Store a tile's sums, + residual, no less than `low`, within the bounds. Each is written as soon as it is there: the
@@ -80,29 +113,29 @@ SK_INLINE void load_sums(const struct sk_conv_direct_args *args, struct corner a
 SK_INLINE void store_sums(const struct sk_conv_direct_args *args, struct corner at, vf low, const vf *sum,
                           const size_t rows, const size_t width, const size_t blocks, const bool add_residual,
                           const bool clip) {
-  const struct output_strides strides = {args->y_block, args->y_line};
-  const struct output_strides residual_strides = {args->residual_block, args->residual_line};
+  const struct written_rows to = find_written_rows(at.y, args->y_block, args->y_line, rows, blocks);
+  const struct read_rows residual =
+      add_residual ? find_read_rows(at.residual, args->residual_block, args->residual_line, rows, blocks)
+                   : (struct read_rows){{{NULL}}};
   SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) {
-    const size_t block = i / SK_VECTORS, lane = i % SK_VECTORS * SK_LANES;
     vf value = sum[i];
-    if (add_residual) {
-      value = vadd(value, vload(at.residual + output_at(residual_strides, block, width, blocks) + lane));
-    }
+    if (add_residual) value = vadd(value, vload(read_at(residual, i, width, blocks)));
     value = vraise(low, value);
     if (clip) value = vclip(value, args->bounds);
-    vstore(at.y + output_at(strides, block, width, blocks) + lane, value);
+    vstore(written_at(to, i, width, blocks), value);
   }
 }
 
 /* Add a tile's sums to those that they fork to, and what is to be added to them before they end. */
 SK_INLINE void fork_sums(const struct sk_conv_direct_args *args, struct corner at, vf *sum, const size_t rows,
                          const size_t width, const size_t blocks) {
-  const struct output_strides strides = {args->resume_block, args->resume_line};
-  float *const fork = args->fork + (at.resume - args->resume);
+  const struct read_rows resume = find_read_rows(at.resume, args->resume_block, args->resume_line, rows, blocks);
+  const struct written_rows fork =
+      find_written_rows(args->fork + (at.resume - args->resume), args->resume_block, args->resume_line, rows, blocks);
   SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) {
-    const size_t to = output_at(strides, i / SK_VECTORS, width, blocks) + i % SK_VECTORS * SK_LANES;
-    vstore(fork + to, vadd(vload(fork + to), sum[i]));
-    sum[i] = vadd(vload(at.resume + to), sum[i]);
+    float *const to = written_at(fork, i, width, blocks);
+    vstore(to, vadd(vload(to), sum[i]));
+    sum[i] = vadd(vload(read_at(resume, i, width, blocks)), sum[i]);
   }
 }
 
@@ -123,9 +156,9 @@ SK_INLINE void store_tile(const struct sk_conv_direct_args *args, struct corner 
 SK_INLINE void prefetch_residual(const struct sk_conv_direct_args *args, struct corner at, const size_t rows,
                                  const size_t width, const size_t blocks) {
   if (!at.residual) return;
-  const struct output_strides strides = {args->residual_block, args->residual_line};
+  const struct read_rows from = find_read_rows(at.residual, args->residual_block, args->residual_line, rows, blocks);
   SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
-    prefetch(at.residual, output_at(strides, i, width, blocks));
+    prefetch(read_at(from, i * SK_VECTORS, width, blocks), 0);
   }
 }
 
@@ -134,9 +167,9 @@ SK_INLINE void prefetch_residual(const struct sk_conv_direct_args *args, struct 
 SK_INLINE void prefetch_outputs(const struct sk_conv_direct_args *args, struct corner at, const size_t rows,
                                 const size_t width, const size_t blocks) {
   if (at.resume == at.y) return;
-  const struct output_strides strides = {args->y_block, args->y_line};
+  const struct written_rows to = find_written_rows(at.y, args->y_block, args->y_line, rows, blocks);
   SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
-    prefetch_for_writing(at.y, output_at(strides, i, width, blocks));
+    prefetch_for_writing(written_at(to, i * SK_VECTORS, width, blocks), 0);
   }
 }
 
@@ -159,7 +192,12 @@ SK_INLINE void multiply_add(const float *const x[2], const float *w, vf *sum, co
   SK_UNROLL for (size_t v = 0; v < vectors; v++) weight[v] = vload(w + v * SK_LANES);
   SK_UNROLL for (size_t i = 0; i < rows * width * vectors; i++) {
     const size_t p = i / vectors;
-    vaccumulate(&sum[i], vset1(x[p / width][p % width * x_pixel]), weight[i % vectors]);
+    const float *const pixel = x[p / width] + p % width * x_pixel;
+    if (2 * p < rows * width) { /* two loads, where a multiply-add reads it: half of them leave a port for the rest */
+      vaccumulate_at(&sum[i], pixel, weight[i % vectors]);
+    } else {
+      vaccumulate(&sum[i], vset1(*pixel), weight[i % vectors]);
+    }
   }
 }
 
@@ -222,14 +260,13 @@ SK_INLINE void accumulate(const struct sk_conv_direct_args *args, const struct c
                           struct corner at, vf *sum, const size_t rows, const size_t width, const size_t blocks,
                           const size_t x_pixel) {
   const float *w = args->weights, *block = at.x, *row = at.x, *column = at.x;
-  size_t left = chain->blocks, r = chain->rows, s = chain->columns;
+  size_t left = chain->blocks, r = chain->rows, s = chain->columns, far = chain->far;
   while (left > 0) { /* one tap of one channel block: flat, for a nest of loops takes longer between two taps */
     const float *const tap[2] = {column, column + args->x_line};
-    const uintptr_t x_next = (uintptr_t)column + args->x_ahead * sizeof *column;
-    const struct next next = {at.ahead, x_next, args->x_pixel * sizeof *column, args->far ? at.far - x_next : 0};
+    const struct next next = {at.ahead, (uintptr_t)column + chain->to_next, chain->pixel, far};
     if (!SK_AHEAD_BY_CHANNEL) prefetch_weights(next.weights, ahead.rounds, blocks);
     at.ahead += ahead.tap;
-    at.far += args->far_block * sizeof *column;
+    far += chain->far_step;
     if (!asks_by_channel(rows, width)) {
       SK_UNROLL for (size_t p = 0; p < rows * width; p++) prefetch(tap[p / width] + p % width * x_pixel, args->x_ahead);
     }
@@ -303,7 +340,7 @@ SK_INLINE void tile(const struct sk_conv_direct_args *args, const struct chain *
                     struct corner at, const size_t rows, const size_t width, const size_t blocks, const size_t x_pixel,
                     const enum input input) {
   vf sum[SK_TILE_PIXELS * MAX_VECTORS];
-  load_sums(args, at, sum, rows, width, blocks);
+  load_sums(args, chain, at, sum, rows, width, blocks);
   if (input == PLANAR || !SK_AHEAD_BY_CHANNEL) prefetch_ends(args, at, rows, width, blocks);
   if (input == PLANAR && SK_STEPS > 1 && args->channels == 3) {
     accumulate_three_planes(args, at, sum, rows, width, blocks, x_pixel);
@@ -322,12 +359,11 @@ SK_INLINE void tiles(const struct sk_conv_direct_args *args, const struct chain 
                      const size_t x_pixel, const enum input input) {
   for (; count > 0; count--) {
     tile(args, chain, ahead, at, rows, width, blocks, x_pixel, input);
-    at.x += width * args->x_pixel;
+    at.x += width * (width > 1 ? x_pixel : args->x_pixel);
     if (at.resume) at.resume += width * SK_BLOCK;
     if (at.residual) at.residual += width * SK_BLOCK;
     at.y += width * SK_BLOCK;
     at.ahead += ahead.tile;
-    at.far += width * CACHE_LINE;
   }
 }
 
@@ -437,7 +473,6 @@ static void advance(const struct sk_conv_direct_args *args, struct ahead ahead, 
   if (at->residual) at->residual += pixels * SK_BLOCK;
   at->y += pixels * SK_BLOCK;
   at->ahead += tiles * ahead.tile;
-  at->far += pixels * CACHE_LINE;
 }
 
 /* Walk along one or two rows: the wider tiles, then those of a pixel less. */
@@ -483,12 +518,18 @@ static struct ahead share_ahead(const struct sk_conv_direct_args *args, size_t t
 static struct chain order_taps(const struct sk_conv_direct_args *args) {
   const bool one = args->kernel_height * args->kernel_width == 1;
   const size_t blocks = args->channels / SK_BLOCK;
+  const uintptr_t next = (uintptr_t)args->x + args->x_ahead * sizeof *args->x;
   return (struct chain){.columns = one ? blocks : args->kernel_width,
                         .rows = args->kernel_height,
                         .blocks = one ? blocks > 0 : blocks,
                         .x_column = one ? args->x_block : args->x_column,
                         .rest = args->channels % SK_BLOCK,
-                        .to_rest = blocks * args->x_block};
+                        .to_rest = blocks * args->x_block,
+                        .pixel = args->x_pixel * sizeof *args->x,
+                        .to_next = args->x_ahead * sizeof *args->x,
+                        .far = args->far ? (uintptr_t)args->far - next : 0,
+                        .far_step = args->far ? (args->far_block - args->x_block) * sizeof *args->x : 0,
+                        .bias = args->bias ? args->bias : zeros};
 }
 
 /* The corner of the tiles of a row. */
@@ -497,8 +538,7 @@ static struct corner row_corner(const struct sk_conv_direct_args *args, size_t r
                          .resume = args->resume ? args->resume + row * args->resume_line : NULL,
                          .residual = args->residual ? args->residual + row * args->residual_line : NULL,
                          .y = args->y + row * args->y_line,
-                         .ahead = ahead,
-                         .far = (uintptr_t)args->far + row * args->x_line * sizeof *args->far};
+                         .ahead = ahead};
 }
 
 void SK_NAME(SK_CONV_DIRECT)(const struct sk_conv_direct_args *args) {

@@ -7,6 +7,7 @@
  *   vload vstore vset1 vzero vadd vsub vmul vdiv
  *   vfma(a, b, c)          a*b + c, rounded once
  *   vaccumulate(c, a, b)   *c = a*b + *c, rounded once
+ *   vaccumulate_at(c, from, b)  the same of a = vset1(*from), which the multiply-add itself reads where it can
  *   vmaximum(m, v)         v > m or v is NaN ? v : m
  *   vrelu(v)               v < 0 ? 0 : v
  *   vraise(low, v)         low > v ? low : v
@@ -80,6 +81,10 @@
 #define SK_STEPS 1
 #define SK_FEW_STEPS
 SK_INLINE void vaccumulate(vf *c, vf a, vf b) { *c = vfma(a, b, *c); }
+#endif
+
+#ifndef SK_READS_BROADCAST
+SK_INLINE void vaccumulate_at(vf *c, const float *from, vf b) { vaccumulate(c, vset1(*from), b); }
 #endif
 
 /* Whether the next weights and inputs are asked for a line or two at each channel, rather than some at each tap of 16
