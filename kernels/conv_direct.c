@@ -359,7 +359,7 @@ SK_INLINE void tiles(const struct sk_conv_direct_args *args, const struct chain 
                      const size_t x_pixel, const enum input input) {
   for (; count > 0; count--) {
     tile(args, chain, ahead, at, rows, width, blocks, x_pixel, input);
-    at.x += width * (width > 1 ? x_pixel : args->x_pixel);
+    at.x += width * (width > 1 ? x_pixel : args->x_pixel); /* a constant, unless pixels are any distance apart */
     if (at.resume) at.resume += width * SK_BLOCK;
     if (at.residual) at.residual += width * SK_BLOCK;
     at.y += width * SK_BLOCK;
