@@ -50,56 +50,41 @@ SK_INLINE void prefetch_weights(uintptr_t from, size_t rounds, const size_t bloc
   }
 }
 
-/* Where the pixels of a tile begin in an array of outputs, by block and row; they are 16 floats apart. Each pointer is
- * in a register from the place on where it is found, and the pixels are displacements: gcc would form all addresses
+/* The same address, in a register from here on, to be read or written: gcc would form all addresses of a tile's outputs
  * before the loops and keep them on the stack, and between two tiles there is time for a hundred instructions or so. */
-struct read_rows {
-  const float *row[SK_TILE_BLOCKS][2];
-};
-struct written_rows {
+SK_INLINE float *settle(const float *address) {
+  float *settled;
+  __asm__ volatile("" : "=r"(settled) : "0"(address));
+  return settled;
+}
+
+/* Where the rows of a tile begin in an array of outputs, by block and row. */
+struct tile_rows {
   float *row[SK_TILE_BLOCKS][2];
 };
 
-SK_INLINE struct read_rows find_read_rows(const float *from, size_t block, size_t line, const size_t rows,
-                                          const size_t blocks) {
-  struct read_rows lines = {{{from}}};
-  SK_UNROLL for (size_t i = 0; i < rows * blocks; i++) {
-    const float *first = from + i % blocks * block + i / blocks * line;
-    __asm__ volatile("" : "+r"(first));
-    lines.row[i % blocks][i / blocks] = first;
+SK_INLINE struct tile_rows find_rows(const float *first, size_t block, size_t line, const size_t rows,
+                                     const size_t blocks) {
+  struct tile_rows found = {{{settle(first)}}};
+  SK_UNROLL for (size_t i = 1; i < rows * blocks; i++) {
+    found.row[i % blocks][i / blocks] = settle(first + i % blocks * block + i / blocks * line);
   }
-  return lines;
+  return found;
 }
 
-SK_INLINE struct written_rows find_written_rows(float *from, size_t block, size_t line, const size_t rows,
-                                                const size_t blocks) {
-  struct written_rows lines = {{{from}}};
-  SK_UNROLL for (size_t i = 0; i < rows * blocks; i++) {
-    float *first = from + i % blocks * block + i / blocks * line;
-    __asm__ volatile("" : "+r"(first));
-    lines.row[i % blocks][i / blocks] = first;
-  }
-  return lines;
-}
-
-/* Where the lanes of a tile's register i are. */
-SK_INLINE const float *read_at(struct read_rows from, size_t i, const size_t width, const size_t blocks) {
+/* Where the lanes of a tile's register i are: pixels are 16 floats apart, which become displacements. */
+SK_INLINE float *lanes(struct tile_rows rows, size_t i, const size_t width, const size_t blocks) {
   const size_t pixel = i / SK_VECTORS / blocks;
-  return from.row[i / SK_VECTORS % blocks][pixel / width] + pixel % width * SK_BLOCK + i % SK_VECTORS * SK_LANES;
-}
-
-SK_INLINE float *written_at(struct written_rows to, size_t i, const size_t width, const size_t blocks) {
-  const size_t pixel = i / SK_VECTORS / blocks;
-  return to.row[i / SK_VECTORS % blocks][pixel / width] + pixel % width * SK_BLOCK + i % SK_VECTORS * SK_LANES;
+  return rows.row[i / SK_VECTORS % blocks][pixel / width] + pixel % width * SK_BLOCK + i % SK_VECTORS * SK_LANES;
 }
 
 /* Begin the chains with the bias, or go on with those in memory, unless these are added at a fork. */
 SK_INLINE void load_sums(const struct sk_conv_direct_args *args, const struct chain *chain, struct corner at, vf *sum,
                          const size_t rows, const size_t width, const size_t blocks) {
   if (at.resume && !args->fork) {
-    const struct read_rows from = find_read_rows(at.resume, args->resume_block, args->resume_line, rows, blocks);
+    const struct tile_rows from = find_rows(at.resume, args->resume_block, args->resume_line, rows, blocks);
     SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) {
-      sum[i] = vload(read_at(from, i, width, blocks));
+      sum[i] = vload(lanes(from, i, width, blocks));
     }
     return;
   }
@@ -113,29 +98,29 @@ SK_INLINE void load_sums(const struct sk_conv_direct_args *args, const struct ch
 SK_INLINE void store_sums(const struct sk_conv_direct_args *args, struct corner at, vf low, const vf *sum,
                           const size_t rows, const size_t width, const size_t blocks, const bool add_residual,
                           const bool clip) {
-  const struct written_rows to = find_written_rows(at.y, args->y_block, args->y_line, rows, blocks);
-  const struct read_rows residual =
-      add_residual ? find_read_rows(at.residual, args->residual_block, args->residual_line, rows, blocks)
-                   : (struct read_rows){{{NULL}}};
+  const struct tile_rows to = find_rows(at.y, args->y_block, args->y_line, rows, blocks);
+  const struct tile_rows residual =
+      add_residual ? find_rows(at.residual, args->residual_block, args->residual_line, rows, blocks)
+                   : (struct tile_rows){{{NULL}}};
   SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) {
     vf value = sum[i];
-    if (add_residual) value = vadd(value, vload(read_at(residual, i, width, blocks)));
+    if (add_residual) value = vadd(value, vload(lanes(residual, i, width, blocks)));
     value = vraise(low, value);
     if (clip) value = vclip(value, args->bounds);
-    vstore(written_at(to, i, width, blocks), value);
+    vstore(lanes(to, i, width, blocks), value);
   }
 }
 
 /* Add a tile's sums to those that they fork to, and what is to be added to them before they end. */
 SK_INLINE void fork_sums(const struct sk_conv_direct_args *args, struct corner at, vf *sum, const size_t rows,
                          const size_t width, const size_t blocks) {
-  const struct read_rows resume = find_read_rows(at.resume, args->resume_block, args->resume_line, rows, blocks);
-  const struct written_rows fork =
-      find_written_rows(args->fork + (at.resume - args->resume), args->resume_block, args->resume_line, rows, blocks);
+  const struct tile_rows resume = find_rows(at.resume, args->resume_block, args->resume_line, rows, blocks);
+  const struct tile_rows fork =
+      find_rows(args->fork + (at.resume - args->resume), args->resume_block, args->resume_line, rows, blocks);
   SK_UNROLL for (size_t i = 0; i < rows * width * blocks * SK_VECTORS; i++) {
-    float *const to = written_at(fork, i, width, blocks);
+    float *const to = lanes(fork, i, width, blocks);
     vstore(to, vadd(vload(to), sum[i]));
-    sum[i] = vadd(vload(read_at(resume, i, width, blocks)), sum[i]);
+    sum[i] = vadd(vload(lanes(resume, i, width, blocks)), sum[i]);
   }
 }
 
@@ -156,9 +141,9 @@ SK_INLINE void store_tile(const struct sk_conv_direct_args *args, struct corner 
 SK_INLINE void prefetch_residual(const struct sk_conv_direct_args *args, struct corner at, const size_t rows,
                                  const size_t width, const size_t blocks) {
   if (!at.residual) return;
-  const struct read_rows from = find_read_rows(at.residual, args->residual_block, args->residual_line, rows, blocks);
+  const struct tile_rows from = find_rows(at.residual, args->residual_block, args->residual_line, rows, blocks);
   SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
-    prefetch(read_at(from, i * SK_VECTORS, width, blocks), 0);
+    prefetch(lanes(from, i * SK_VECTORS, width, blocks), 0);
   }
 }
 
@@ -167,9 +152,9 @@ SK_INLINE void prefetch_residual(const struct sk_conv_direct_args *args, struct 
 SK_INLINE void prefetch_outputs(const struct sk_conv_direct_args *args, struct corner at, const size_t rows,
                                 const size_t width, const size_t blocks) {
   if (at.resume == at.y) return;
-  const struct written_rows to = find_written_rows(at.y, args->y_block, args->y_line, rows, blocks);
+  const struct tile_rows to = find_rows(at.y, args->y_block, args->y_line, rows, blocks);
   SK_UNROLL for (size_t i = 0; i < rows * width * blocks; i++) {
-    prefetch_for_writing(written_at(to, i * SK_VECTORS, width, blocks), 0);
+    prefetch_for_writing(lanes(to, i * SK_VECTORS, width, blocks), 0);
   }
 }
 
