@@ -399,6 +399,7 @@ static void go_through_subjects(struct sk_verify *v) {
       sk_verify_dispatch,
       sk_verify_conv_kernels,
       sk_verify_winograd_kernels,
+      sk_verify_winograd_rows,
       sk_verify_winograd_groups,
       sk_verify_strassen_kernels,
       sk_verify_pool_kernels,

@@ -144,6 +144,7 @@ void sk_verify_again(struct sk_verify *v, const struct sk_verify_case *c, const 
 void sk_verify_dispatch(struct sk_verify *v);
 void sk_verify_conv_kernels(struct sk_verify *v);
 void sk_verify_winograd_kernels(struct sk_verify *v);
+void sk_verify_winograd_rows(struct sk_verify *v);
 void sk_verify_winograd_groups(struct sk_verify *v);
 void sk_verify_strassen_kernels(struct sk_verify *v);
 void sk_verify_pool_kernels(struct sk_verify *v);

@@ -5,9 +5,9 @@
  * stride 1 over all phases together, the taps (r, s) with r = 2i + a and s = 2j + b over phase (a, b); those of an odd
  * phase lack the fourth, which is zero. Of an image of 3 channels that is 12 channels, a block of 16 as the others.
  *
- * The outputs of a band, some rows of tiles, are computed at a time, and stay in the L2 cache: the phases are gathered,
- * transformed as F(4,3)'s tiles are, multiplied at each of 36 points by the direct kernel, a panel of outputs at a
- * time, and transformed back. Tiles are always whole: what lies outside the image is zero.
+ * The outputs of a band, some rows of tiles, are computed at a time, and what they need stays in the L2 cache: the
+ * phases are gathered, transformed as F(4,3)'s tiles are, and multiplied and transformed back a row of tiles and a
+ * block of outputs at a time. Tiles are always whole: what lies outside the image is zero.
  * Source: Lavin and Gray (2016), section 4; points in kernels/winograd_points.h.
  */
 #include <string.h>
@@ -36,11 +36,9 @@ static size_t tiles_across(const sk_conv *plan) { return sk_size_divide_up(plan-
 static size_t tiles_down(const sk_conv *plan) { return sk_size_divide_up(plan->out_height, OUTPUTS); }
 static size_t band_rows(const sk_conv *plan) { return plan->tile_block; }
 
-/* Where the weights of one panel and point begin: [panel][point][channel][blocks of the panel][16]. */
-static float *panel_weights(const sk_conv *plan, size_t panel, size_t point) {
-  const size_t first = panel * plan->kernels->tile_blocks, column = SK_BLOCK * phase_channels(plan);
-  const size_t side = sk_panel_blocks(plan, out_blocks(plan), panel);
-  return plan->weights + (first * POINTS + point * side) * column;
+/* Where the weights of one block begin: [block][column of points][channel][row of points][16]. */
+static float *block_weights(const sk_conv *plan, size_t block) {
+  return plan->weights + block * POINTS * phase_channels(plan) * SK_BLOCK;
 }
 
 /* Read the 4x4 kernel of one channel of one phase for a block of outputs; zeros where there is no output or tap. */
@@ -59,16 +57,16 @@ static void gather_filters(const sk_conv_shape *s, const float *weights, size_t 
 }
 
 static void pack(sk_conv *plan, const float *weights) {
-  const size_t tile = plan->kernels->tile_blocks, channels = phase_channels(plan);
+  const size_t channels = phase_channels(plan);
   const struct sk_winograd_filter filter = sk_winograd_filter_f3k4();
   for (size_t i = 0; i < out_blocks(plan) * channels; i++) {
-    const size_t block = i / channels, c = i % channels, panel = block / tile;
-    const size_t side = sk_panel_blocks(plan, out_blocks(plan), panel);
+    const size_t block = i / channels, c = i % channels;
     float w[TAPS * TAPS][SK_BLOCK], u[POINTS][SK_BLOCK];
     gather_filters(&plan->shape, weights, block, c, w);
     sk_winograd_filter_transform(&filter, (const float(*)[SK_BLOCK])w, u);
     for (size_t p = 0; p < POINTS; p++) {
-      memcpy(panel_weights(plan, panel, p) + (c * side + block % tile) * SK_BLOCK, u[p], sizeof u[p]);
+      const size_t row = p / ALPHA, column = p % ALPHA;
+      memcpy(block_weights(plan, block) + ((column * channels + c) * ALPHA + row) * SK_BLOCK, u[p], sizeof u[p]);
     }
   }
 }
@@ -82,15 +80,11 @@ static size_t phase_floats(const sk_conv *plan) { return phase_rows(plan) * phas
 
 static size_t band_tiles(const sk_conv *plan) { return band_rows(plan) * tiles_across(plan); }
 
-/* Floats from one point to the next of the transformed tiles, [point][tile][16], and of the products of a panel,
- * [point][block][tile][16]. An odd number of pixels: else the lines of a tile's points would share a few sets of L1. */
-static size_t tiles_point(const sk_conv *plan) { return (band_tiles(plan) | 1) * SK_BLOCK; }
-static size_t products_point(const sk_conv *plan) {
-  return (plan->kernels->tile_blocks * band_tiles(plan) | 1) * SK_BLOCK;
-}
-static size_t thread_floats(const sk_conv *plan) {
-  return phase_floats(plan) + POINTS * (tiles_point(plan) + products_point(plan));
-}
+/* The transformed tiles of a band, and those of a row that are transformed back halfway. */
+static size_t band_floats(const sk_conv *plan) { return band_tiles(plan) * POINTS * SK_BLOCK; }
+static size_t half_floats(const sk_conv *plan) { return tiles_across(plan) * OUTPUTS * ALPHA * SK_BLOCK; }
+
+static size_t thread_floats(const sk_conv *plan) { return phase_floats(plan) + band_floats(plan) + half_floats(plan); }
 
 /* Rows of tiles of which a thread's buffers take three quarters of an L2 cache, but no more than give every thread some
  * bands. */
@@ -105,10 +99,10 @@ static void choose_band(sk_conv *plan) {
 static sk_status measure(sk_conv *plan) {
   const sk_status status = sk_conv_size_weights(plan, POINTS, out_blocks(plan) * SK_BLOCK, phase_channels(plan));
   if (status) return status;
-  /* Whether a band of one row of tiles has a size at all: its points, and as much again for its phases and odd pixels.
-   * Bands of more are held to a budget. */
+  /* Whether a band of one row of tiles has a size at all: its points, and as much again for its phases. Bands of more
+   * are held to a budget. */
   size_t bytes;
-  const size_t tile_bytes = POINTS * (1 + plan->kernels->tile_blocks) * SK_BLOCK * 2 * sizeof(float);
+  const size_t tile_bytes = (POINTS + OUTPUTS * ALPHA) * SK_BLOCK * 2 * sizeof(float);
   if (!sk_size_multiply(tiles_across(plan), tile_bytes, &bytes) || bytes > PTRDIFF_MAX) {
     return sk_fail(SK_INVALID_ARGUMENT, "convolution: the size of the transformed tiles overflows");
   }
@@ -121,8 +115,8 @@ struct band {
   const sk_conv *plan;
   const struct sk_tensor *x, *residual, *y;
   float *phases; /* [row][column][16] */
-  float *v;      /* [point][tile][16] */
-  float *t;      /* [point][block of a panel][tile][16] */
+  float *v;      /* [tile][point][16] */
+  float *half;   /* [tile of a row][3][6][16] */
   size_t image, first, rows;
 };
 
@@ -170,68 +164,29 @@ static void transform_inputs(const struct band *band) {
         .x_row = row,
         .rows = ALPHA,
         .columns = ALPHA,
-        .v = band->v + tile * SK_BLOCK,
-        .v_point = tiles_point(plan)};
+        .v = band->v + tile * POINTS * SK_BLOCK,
+        .v_point = SK_BLOCK};
     plan->kernels->winograd_input_f4k3(&args);
   }
 }
 
-static void multiply(const struct band *band, size_t panel, size_t blocks) {
+/* The outputs of a row of tiles in one plane. */
+static struct sk_winograd_output_args row_outputs(const struct band *band, size_t row, size_t plane) {
+  struct sk_winograd_tile first = sk_winograd_tile_at(band->y, OUTPUTS, band->image, (band->first + row) * OUTPUTS, 0);
+  first.columns = band->y->width;
+  return sk_winograd_tile_outputs(band->plan, band->residual, band->y, plane, first);
+}
+
+/* Multiply a row of tiles, and transform them back to one plane of outputs. */
+static void run_row(const struct band *band, size_t row, size_t plane) {
   const sk_conv *plan = band->plan;
-  for (size_t point = 0; point < POINTS; point++) {
-    const struct sk_conv_direct_args args = {.x = band->v + point * tiles_point(plan),
-                                             .x_pixel = SK_BLOCK,
-                                             .x_channel = 1,
-                                             .weights = panel_weights(plan, panel, point),
-                                             .y = band->t + point * products_point(plan),
-                                             .y_block = band_tiles(plan) * SK_BLOCK,
-                                             .rows = 1,
-                                             .pixels = tile_count(band),
-                                             .blocks = blocks,
-                                             .channels = phase_channels(plan),
-                                             .kernel_height = 1,
-                                             .kernel_width = 1};
-    plan->kernels->conv_direct(&args);
-  }
-}
-
-static struct sk_winograd_tile place_tile(const struct band *band, size_t tile) {
-  const size_t across = tiles_across(band->plan);
-  const size_t row = (band->first + tile / across) * OUTPUTS, column = tile % across * OUTPUTS;
-  return sk_winograd_tile_at(band->y, OUTPUTS, band->image, row, column);
-}
-
-static struct sk_winograd_output_args tile_outputs(const struct band *band, size_t tile, size_t plane) {
-  return sk_winograd_tile_outputs(band->plan, band->residual, band->y, plane, place_tile(band, tile));
-}
-
-/* Transform a tile back; block: of the panel, plane: of the outputs. */
-static void transform_output(const struct band *band, size_t tile, size_t block, size_t plane) {
-  struct sk_winograd_output_args args = tile_outputs(band, tile, plane);
-  args.t = band->t + (block * band_tiles(band->plan) + tile) * SK_BLOCK;
-  args.t_point = products_point(band->plan);
-  band->plan->kernels->winograd_output_f3k4(&args);
-}
-
-/* Ask for the outputs of a tile to come. */
-static void prefetch_output(const struct band *band, size_t tile, size_t plane) {
-  const struct sk_winograd_output_args args = tile_outputs(band, tile, plane);
-  sk_winograd_prefetch_outputs(&args);
-}
-
-static void transform_outputs(const struct band *band, size_t block, size_t plane) {
-  const size_t tiles = tile_count(band), ahead = 4;
-  for (size_t tile = 0; tile < tiles; tile++) {
-    if (tile + ahead < tiles) prefetch_output(band, tile + ahead, plane);
-    transform_output(band, tile, block, plane);
-  }
-}
-
-static void run_panel(const struct band *band, size_t panel) {
-  const size_t first = panel * band->plan->kernels->tile_blocks;
-  const size_t blocks = sk_panel_blocks(band->plan, out_blocks(band->plan), panel);
-  multiply(band, panel, blocks);
-  for (size_t block = 0; block < blocks; block++) transform_outputs(band, block, first + block);
+  const struct sk_winograd_row_args args = {.v = band->v + row * tiles_across(plan) * POINTS * SK_BLOCK,
+                                            .weights = block_weights(plan, plane),
+                                            .half = band->half,
+                                            .tiles = tiles_across(plan),
+                                            .channels = phase_channels(plan),
+                                            .outputs = row_outputs(band, row, plane)};
+  plan->kernels->winograd_row_f3k4(&args);
 }
 
 static void run_band(const struct band *band) {
@@ -239,8 +194,9 @@ static void run_band(const struct band *band) {
   const size_t row = phase_columns(plan) * SK_BLOCK, rows = band->rows * OUTPUTS + TAPS - 1;
   for (size_t i = 0; i < rows; i++) gather_row(band, band->first * OUTPUTS + i, band->phases + i * row);
   transform_inputs(band);
-  const size_t panels = sk_panel_count(plan, out_blocks(plan));
-  for (size_t panel = 0; panel < panels; panel++) run_panel(band, panel);
+  for (size_t plane = 0; plane < out_blocks(plan); plane++) {
+    for (size_t i = 0; i < band->rows; i++) run_row(band, i, plane);
+  }
 }
 
 /* Bands of each image: as many as the threads can share evenly, unless they share whole images. */
@@ -258,7 +214,7 @@ static void run(const sk_conv *plan, size_t batch, const struct sk_tensor *x, co
     float *const own = sk_thread_part(plan, workspace);
     struct band band = {.plan = plan, .x = x, .residual = residual, .y = y, .phases = own};
     band.v = band.phases + phase_floats(plan);
-    band.t = band.v + POINTS * tiles_point(plan);
+    band.half = band.v + band_floats(plan);
     const uint64_t before = sk_denormals_enter(plan->flush_denormals);
 #pragma omp for schedule(static)
     for (size_t i = 0; i < batch * bands; i++) {

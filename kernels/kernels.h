@@ -123,8 +123,7 @@ typedef void sk_winograd_input_fn(const struct sk_winograd_input_args *args);
 /*
  * Transform one tile of products of F(m,3) back for one block of output channels: y = act(A^T t A + bias + residual).
  *
- * t     t + (i*alpha + j)*t_point, one pixel each; alpha as above, 6 of F(3,4) (f3k4); of a trimmed tile its points
- *       alone are read
+ * t     t + (i*alpha + j)*t_point, one pixel each; alpha as above; of a trimmed tile its points alone are read
  * y     y + i*y_row + j*16, of which rows x columns exist and are written; residual likewise, or NULL
  * Requires: 1 <= rows, columns <= m.
  */
@@ -141,6 +140,28 @@ struct sk_winograd_output_args {
   struct sk_clip_bounds bounds;
 };
 typedef void sk_winograd_output_fn(const struct sk_winograd_output_args *args);
+
+/*
+ * Multiply a row of transformed tiles of F(3,4) and transform the products back, for one block of output channels:
+ *
+ *   t[k][p][l] = fma chain from +0 of v[k][p][c] * w[p % 6][c][p / 6][l], 0 <= c < channels ascending
+ *   y = act(A^T t[k] A + bias + residual), first down the columns
+ *
+ * v        v[tiles][36][16], point i*6 + j
+ * weights  w[6][channels][6][16]
+ * half     half[tiles][3][6][16], written: what is transformed down only
+ * outputs  of the whole row, but for t: y + i*y_row + j*16, of which rows x columns exist and are written
+ * Requires: channels <= 16, a multiple of 4; 1 <= rows <= 3, 3*tiles - 3 < columns <= 3*tiles.
+ * Source: as F(m,3).
+ */
+struct sk_winograd_row_args {
+  const float *v;
+  const float *weights;
+  float *half;
+  size_t tiles, channels;
+  struct sk_winograd_output_args outputs;
+};
+typedef void sk_winograd_row_fn(const struct sk_winograd_row_args *args);
 
 /*
  * Multiply transformed tiles of a grouped convolution at each point p, one block of 16 channels, in place:

@@ -1,15 +1,12 @@
 /* Winograd output transforms y = act(A^T t A + bias + residual), one tile of one output block at a time. */
+#include "kernels/winograd_store.h"
 #include "kernels/winograd_transform.h"
 
 enum { MAX_ALPHA = 9, MAX_M = 6 };
 
 /* Apply the transform along one dimension: alpha, m + 2 with stride 1 and 2m + 1 with stride 2, tells which, and the
- * number of points whether it is trimmed. Three outputs of all six points are F(3,4)'s. */
-SK_INLINE void transform(const vf *t, vf *out, const size_t outputs, const size_t alpha, const size_t points) {
-  if (outputs == 3 && points == 6) {
-    f3k4_output(t, out);
-    return;
-  }
+ * number of points whether it is trimmed. */
+SK_INLINE void transform(const vf *t, vf *out, const size_t alpha, const size_t points) {
   switch (10 * alpha + points) {
     case 43:
     case 63: output_1(t, out); break;
@@ -27,29 +24,6 @@ SK_INLINE void transform(const vf *t, vf *out, const size_t outputs, const size_
   }
 }
 
-/* Finish one row of outputs: bias, residual, ReLU, clip, and only the columns that exist. */
-SK_INLINE void store_row(const struct sk_winograd_output_args *args, size_t i, size_t lane, vf *out,
-                         const size_t columns, const size_t m) {
-  const vf bias = vload(args->bias + lane);
-  SK_UNROLL for (size_t j = 0; j < m; j++) out[j] = vadd(out[j], bias);
-  if (args->residual) {
-    const float *const residual = args->residual + i * args->residual_row + lane;
-    SK_UNROLL for (size_t j = 0; j < m; j++) {
-      if (j < columns) out[j] = vadd(out[j], vload(residual + j * SK_BLOCK));
-    }
-  }
-  if (args->relu) {
-    SK_UNROLL for (size_t j = 0; j < m; j++) out[j] = vrelu(out[j]);
-  }
-  if (args->clip) {
-    SK_UNROLL for (size_t j = 0; j < m; j++) out[j] = vclip(out[j], args->bounds);
-  }
-  float *const y = args->y + i * args->y_row + lane;
-  SK_UNROLL for (size_t j = 0; j < m; j++) {
-    if (j < columns) vstore(y + j * SK_BLOCK, out[j]);
-  }
-}
-
 /* Transform down the columns, to `rows` rows. */
 SK_INLINE void down(const float *t, size_t t_point, vf half[][MAX_ALPHA], const size_t rows, const size_t alpha,
                     const size_t row_points, const size_t column_points) {
@@ -59,7 +33,7 @@ SK_INLINE void down(const float *t, size_t t_point, vf half[][MAX_ALPHA], const 
     SK_UNROLL for (size_t i = 0; i < row_points; i++) {
       in[i] = vload(column + sk_winograd_point(alpha, row_points, i) * alpha * t_point);
     }
-    transform(in, out, rows, alpha, row_points);
+    transform(in, out, alpha, row_points);
     SK_UNROLL for (size_t i = 0; i < rows; i++) half[i][j] = out[i];
   }
 }
@@ -69,7 +43,7 @@ SK_INLINE void along(const struct sk_winograd_output_args *args, size_t lane, vf
                      const size_t columns, const size_t m, const size_t alpha, const size_t column_points) {
   for (size_t i = 0; i < rows; i++) {
     vf out[MAX_M];
-    transform(half[i], out, m, alpha, column_points);
+    transform(half[i], out, alpha, column_points);
     store_row(args, i, lane, out, columns, m);
   }
 }
@@ -126,15 +100,6 @@ SK_INLINE void output(const struct sk_winograd_output_args *args, const size_t m
 
 void SK_NAME(winograd_output_f32_f2k3)(const struct sk_winograd_output_args *args) { output(args, 2, 4); }
 void SK_NAME(winograd_output_f32_f4k3)(const struct sk_winograd_output_args *args) { output(args, 4, 6); }
-void SK_NAME(winograd_output_f32_f3k4)(const struct sk_winograd_output_args *args) {
-  for (size_t lane = 0; lane < SK_BLOCK; lane += SK_LANES) {
-    if (args->rows == 3 && args->columns == 3) {
-      tile_of_all_points(args, lane, 3, 3, 3, 6);
-    } else {
-      tile_of_all_points(args, lane, args->rows, args->columns, 3, 6);
-    }
-  }
-}
 void SK_NAME(winograd_output_f32_f6k3)(const struct sk_winograd_output_args *args) { output(args, 6, 8); }
 void SK_NAME(winograd_output_f32_f2k3s2)(const struct sk_winograd_output_args *args) { output(args, 2, 5); }
 void SK_NAME(winograd_output_f32_f4k3s2)(const struct sk_winograd_output_args *args) { output(args, 4, 9); }

@@ -1,0 +1,209 @@
+/* Cases for rows of tiles of F(3,4), multiplied and transformed back, against their contract written out plainly. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "bench/verify_bounds.h"
+#include "bench/verify_internal.h"
+#include "bench/verify_transforms.h"
+#include "dispatch/winograd_filter.h"
+
+enum { OUTPUTS = 3, ALPHA = 6, POINTS = ALPHA * ALPHA, MOST_TILES = 9 };
+
+struct row_case {
+  size_t tiles, channels, rows, columns; /* columns: of all tiles */
+  sk_reference_winograd exact, absolute;
+};
+
+enum residual_kind { RESIDUAL_NONE, RESIDUAL_SEPARATE, RESIDUAL_IN_PLACE, RESIDUAL_KINDS };
+
+struct row_model {
+  const struct row_case *c;
+  enum sk_data data;
+  enum residual_kind residual_kind;
+  enum sk_activation activation;
+  float *v;        /* [tiles][36][16] */
+  float *weights;  /* [6][channels][6][16] */
+  float *residual; /* [rows][columns][16] */
+  float *bias;     /* [16] */
+  float *bits;     /* of the outputs, [tiles][3][3][16] */
+  double *sums, *magnitudes;
+};
+
+/* The largest factor by which the way back can enlarge a product. */
+static double growth(const struct row_case *c) {
+  const double norm = sk_winograd_norms(&c->exact).output;
+  return norm * norm;
+}
+
+/* Add what ends an output that exists to its three values: the bits, the real number and its terms' magnitude. */
+static void end_output(const struct row_model *m, size_t row, size_t column, size_t lane, size_t at) {
+  const struct row_case *c = m->c;
+  const bool exists = row < c->rows && column < c->columns, adds = exists && m->residual_kind != RESIDUAL_NONE;
+  const float bias = m->bias[lane], residual = adds ? m->residual[(row * c->columns + column) * SK_BLOCK + lane] : 0;
+  m->bits[at] += bias;
+  if (adds) m->bits[at] += residual;
+  m->bits[at] = sk_activate(m->activation, m->bits[at]);
+  m->sums[at] = sk_activate_exact(m->activation, m->sums[at] + ((double)bias + (double)residual));
+  m->magnitudes[at] += fabs((double)bias) + fabs((double)residual);
+}
+
+/* What must come of one lane of a tile, whose products are `chains`. */
+static void model_tile(const struct row_model *m, size_t tile, size_t lane, const struct sk_chain chains[POINTS]) {
+  float t[POINTS], bits[OUTPUTS * OUTPUTS];
+  double sum[POINTS], magnitude[POINTS], y[OUTPUTS * OUTPUTS], largest[OUTPUTS * OUTPUTS];
+  for (size_t p = 0; p < POINTS; p++) {
+    t[p] = chains[p].bits[lane];
+    sum[p] = chains[p].sum[lane];
+    magnitude[p] = chains[p].magnitude[lane];
+  }
+  sk_winograd_output_bits_f3k4(t, bits);
+  sk_reference_winograd_output_2d(&m->c->exact, &m->c->exact, sum, y);
+  sk_reference_winograd_output_2d(&m->c->absolute, &m->c->absolute, magnitude, largest);
+  for (size_t i = 0; i < OUTPUTS * OUTPUTS; i++) {
+    const size_t at = (tile * OUTPUTS * OUTPUTS + i) * SK_BLOCK + lane;
+    m->bits[at] = bits[i];
+    m->sums[at] = y[i];
+    m->magnitudes[at] = largest[i];
+    end_output(m, i / OUTPUTS, tile * OUTPUTS + i % OUTPUTS, lane, at);
+  }
+}
+
+static void model_outputs(const struct row_model *m) {
+  const struct row_case *c = m->c;
+  for (size_t tile = 0; tile < c->tiles; tile++) {
+    struct sk_chain chains[POINTS];
+    for (size_t p = 0; p < POINTS; p++) {
+      const float *const w = m->weights + (p % ALPHA * c->channels * ALPHA + p / ALPHA) * SK_BLOCK;
+      sk_chain_compute(c->channels, m->v + (tile * POINTS + p) * SK_BLOCK, false, w, ALPHA * SK_BLOCK, NULL,
+                       &chains[p]);
+    }
+    for (size_t l = 0; l < SK_BLOCK; l++) model_tile(m, tile, l, chains);
+  }
+}
+
+/* Lanes without a channel are poison. */
+static void make_inputs(struct sk_verify *v, struct row_model *m) {
+  const struct row_case *c = m->c;
+  const size_t outputs = c->tiles * OUTPUTS * OUTPUTS * SK_BLOCK;
+  const double largest = growth(c) * (double)c->channels + 2;
+  m->v = sk_verify_random_part(v, m->data, SK_PART_X, largest, c->tiles * POINTS * SK_BLOCK);
+  for (size_t i = 0; i < c->tiles * POINTS; i++) {
+    sk_fill_canaries(m->v + i * SK_BLOCK + c->channels, SK_BLOCK - c->channels);
+  }
+  m->weights = sk_verify_random_part(v, m->data, SK_PART_WEIGHTS, largest, POINTS * c->channels * SK_BLOCK);
+  for (size_t i = 0; i < POINTS * SK_BLOCK && m->data == SK_DATA_CANCELLATION; i++) {
+    float *const first = m->weights + i / (ALPHA * SK_BLOCK) * c->channels * ALPHA * SK_BLOCK + i % (ALPHA * SK_BLOCK);
+    sk_random_cancel(first, c->channels, ALPHA * SK_BLOCK);
+  }
+  m->bias = sk_verify_random_part(v, m->data, SK_PART_ADDEND, largest, SK_BLOCK);
+  m->residual = sk_verify_random_part(v, m->data, SK_PART_ADDEND, largest, c->rows * c->columns * SK_BLOCK);
+  m->bits = sk_verify_floats(v, outputs);
+  m->sums = sk_verify_scratch(v, outputs * sizeof *m->sums);
+  m->magnitudes = sk_verify_scratch(v, outputs * sizeof *m->magnitudes);
+}
+
+static void check_row(struct sk_verify *v, const struct row_model *m, const struct sk_winograd_output_args *outputs) {
+  const struct row_case *c = m->c;
+  const size_t roundings = c->channels + sk_winograd_transform_roundings(4, 1) + 2; /* bias, residual */
+  const double underflow =
+      sk_winograd_output_underflow(&c->exact) + growth(c) * (double)c->channels * (double)FLT_TRUE_MIN;
+  const struct sk_region region = {1, 0, c->rows, outputs->y_row, c->columns * SK_BLOCK};
+  for (size_t i = 0; i < c->rows * c->columns * SK_BLOCK; i++) {
+    const size_t l = i % SK_BLOCK, row = i / SK_BLOCK / c->columns, column = i / SK_BLOCK % c->columns;
+    const size_t at =
+        ((column / OUTPUTS * OUTPUTS + row) * OUTPUTS + column % OUTPUTS) * SK_BLOCK + l; /* [tiles][3][3][16] */
+    const double bound = sk_rounding_bound(roundings, m->magnitudes[at]) + underflow;
+    const struct sk_expected expected = {m->bits[at], true, m->sums[at], bound};
+    const float got = outputs->y[row * outputs->y_row + column * SK_BLOCK + l];
+    if (!sk_verify_value(v, got, &expected, "y", row, column, l)) return;
+  }
+  sk_verify_only_wrote(v, SK_SLOT_Y, &region);
+  sk_verify_inputs_unchanged(v);
+}
+
+/* Lay the residual out with a row stride of its own. */
+static void copy_residual(const struct row_model *m, float *to, size_t row) {
+  const size_t width = m->c->columns * SK_BLOCK;
+  for (size_t i = 0; i < m->c->rows; i++) memcpy(to + i * row, m->residual + i * width, width * sizeof(float));
+}
+
+static void place_residual(struct sk_verify *v, const struct row_model *m, struct sk_winograd_output_args *outputs,
+                           enum sk_guard_side side) {
+  const size_t width = m->c->columns * SK_BLOCK;
+  if (m->residual_kind == RESIDUAL_IN_PLACE) {
+    copy_residual(m, outputs->y, outputs->y_row);
+    outputs->residual = outputs->y;
+    outputs->residual_row = outputs->y_row;
+  } else if (m->residual_kind == RESIDUAL_SEPARATE) {
+    outputs->residual_row = width + 2 * SK_BLOCK;
+    const size_t floats = (m->c->rows - 1) * outputs->residual_row + width;
+    float *const residual = sk_verify_floats(v, floats);
+    sk_fill_canaries(residual, floats);
+    copy_residual(m, residual, outputs->residual_row);
+    outputs->residual = sk_verify_input(v, SK_SLOT_RESIDUAL, residual, floats, side);
+  }
+}
+
+static void run_row(struct sk_verify *v, const struct row_model *m, enum sk_guard_side side) {
+  static const char *const residuals[RESIDUAL_KINDS] = {"no residual", "residual", "residual in place"};
+  const struct row_case *c = m->c;
+  const size_t width = c->columns * SK_BLOCK, y_row = width + 3 * SK_BLOCK, mark = v->scratch_count;
+  sk_verify_at(v, "%s, %s, %s, %s", sk_data_name(m->data), residuals[m->residual_kind],
+               sk_activation_name(m->activation), sk_guard_side_name(side));
+  struct sk_winograd_row_args args = {
+      .v = sk_verify_input(v, SK_SLOT_X, m->v, c->tiles * POINTS * SK_BLOCK, side),
+      .weights = sk_verify_input(v, SK_SLOT_WEIGHTS, m->weights, POINTS * c->channels * SK_BLOCK, side),
+      .half = sk_verify_output(v, SK_SLOT_WORKSPACE, c->tiles * OUTPUTS * ALPHA * SK_BLOCK, side),
+      .tiles = c->tiles,
+      .channels = c->channels,
+      .outputs = {.bias = sk_verify_input(v, SK_SLOT_BIAS, m->bias, SK_BLOCK, side),
+                  .y = sk_verify_output(v, SK_SLOT_Y, (c->rows - 1) * y_row + width, side),
+                  .y_row = y_row,
+                  .rows = c->rows,
+                  .columns = c->columns,
+                  .relu = m->activation == SK_ACTIVATION_RELU,
+                  .clip = m->activation == SK_ACTIVATION_CLIP,
+                  .bounds = sk_activation_bounds},
+  };
+  place_residual(v, m, &args.outputs, side);
+  v->kernels->winograd_row_f3k4(&args);
+  check_row(v, m, &args.outputs);
+  sk_verify_release(v, mark);
+}
+
+static void row_case(struct sk_verify *v, const void *parameters) {
+  const struct row_case *c = parameters;
+  for (enum sk_data data = SK_DATA_INTEGERS; data < SK_DATA_KINDS; data++) {
+    if (!sk_verify_takes(v, data, c->tiles + c->rows + c->columns)) continue;
+    const size_t mark = v->scratch_count;
+    struct row_model m = {.c = c, .data = data};
+    v->data = data;
+    make_inputs(v, &m);
+    for (size_t epilogue = 0; epilogue < SK_ACTIVATIONS * RESIDUAL_KINDS; epilogue++) {
+      m.residual_kind = (enum residual_kind)(epilogue % RESIDUAL_KINDS);
+      m.activation = (enum sk_activation)(epilogue / RESIDUAL_KINDS);
+      model_outputs(&m);
+      for (enum sk_guard_side side = 0; side < SK_GUARD_SIDES && !sk_verify_failed(v); side++) run_row(v, &m, side);
+    }
+    sk_verify_release(v, mark);
+  }
+}
+
+void sk_verify_winograd_rows(struct sk_verify *v) {
+  const sk_conv_shape any = {.stride_height = 2};
+  struct row_case parameters = {.tiles = 0};
+  if (!sk_conv_matrices(&any, SK_ALGORITHM_WINOGRAD3, &parameters.exact)) return; /* F(4,3)'s case has failed */
+  parameters.absolute = sk_winograd_absolute(&parameters.exact);
+  const struct sk_verify_case c = {"winograd_row_f3k4", NULL, row_case, &parameters};
+  for (size_t tiles = 1; tiles <= MOST_TILES; tiles++) {
+    for (size_t missing = 0; missing < OUTPUTS * OUTPUTS; missing++) { /* rows, and columns of the last tile */
+      if (tiles > 2 && missing % (OUTPUTS + 1) != 0) continue;
+      parameters.tiles = tiles;
+      parameters.channels = 4 * (tiles % 4 + 1);
+      parameters.rows = OUTPUTS - missing / OUTPUTS;
+      parameters.columns = tiles * OUTPUTS - missing % OUTPUTS;
+      sk_verify_run(v, &c, "winograd_row_f3k4/c%zu/%zux%zu", parameters.channels, parameters.rows, parameters.columns);
+    }
+  }
+}
