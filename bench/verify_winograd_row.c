@@ -8,7 +8,7 @@
 #include "bench/verify_transforms.h"
 #include "dispatch/winograd_filter.h"
 
-enum { OUTPUTS = 3, ALPHA = 6, POINTS = ALPHA * ALPHA, MOST_TILES = 9 };
+enum { OUTPUTS = 3, ALPHA = 6, POINTS = ALPHA * ALPHA, MOST_TILES = OUTPUTS * OUTPUTS };
 
 struct row_case {
   size_t tiles, channels, rows, columns; /* columns: of all tiles */
@@ -197,10 +197,10 @@ void sk_verify_winograd_rows(struct sk_verify *v) {
   parameters.absolute = sk_winograd_absolute(&parameters.exact);
   const struct sk_verify_case c = {"winograd_row_f3k4", NULL, row_case, &parameters};
   for (size_t tiles = 1; tiles <= MOST_TILES; tiles++) {
-    for (size_t missing = 0; missing < OUTPUTS * OUTPUTS; missing++) { /* rows, and columns of the last tile */
-      if (tiles > 2 && missing % (OUTPUTS + 1) != 0) continue;
+    for (size_t i = 0; i < (tiles < MOST_TILES ? 2 : 1); i++) { /* whole, and without rows or columns of the last */
+      const size_t missing = i * (MOST_TILES - tiles);
       parameters.tiles = tiles;
-      parameters.channels = 4 * (tiles % 4 + 1);
+      parameters.channels = 4 * ((tiles + i) % 4 + 1);
       parameters.rows = OUTPUTS - missing / OUTPUTS;
       parameters.columns = tiles * OUTPUTS - missing % OUTPUTS;
       sk_verify_run(v, &c, "winograd_row_f3k4/c%zu/%zux%zu", parameters.channels, parameters.rows, parameters.columns);

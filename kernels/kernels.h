@@ -29,8 +29,8 @@ struct sk_clip_bounds {
 /*
  * Convolve a patch of rows x pixels outputs for one or two blocks of output channels.
  *
- *   y[b][i][p][l] = act(fma chain from bias[b][l] of x[cb][i][r][s][p][c] * w[cb][r][s][c][b][l], +
- * residual[b][i][p][l])
+ *   y[b][i][p][l] = act(fma chain from bias[b][l] of x[cb][i][r][s][p][c] * w[cb][r][s][c][b][l],
+ *                       + residual[b][i][p][l])
  *
  * The chain runs over channel block cb, kernel row r, kernel column s, channel c, in this order, outermost first.
  *

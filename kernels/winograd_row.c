@@ -18,7 +18,7 @@ enum { TOGETHER = 1, WIDEST = SK_TILE_PIXELS, STEPS = SK_STEPS };
 #endif
 
 /* Lines of outputs, which are asked for while the products are formed: of all at once the processor would wait. They
- * may be more than there are. */
+ * may be more than there are or, of few channels, fewer. */
 struct lines {
   const float *first;
   size_t next, step; /* floats from there; 0: the same again, there are no more */
@@ -93,7 +93,7 @@ SK_INLINE void columns_of(const struct sk_winograd_row_args *args, size_t j, siz
   for (; count > 0; count--, tile += width) column(args, j, tile, width);
 }
 
-/* Walk along a column of register tiles whose width is known only now: a copy of the loops for each. */
+/* Walk along register tiles of column j whose width is known only now: a copy of the loops for each. */
 static void walk(const struct sk_winograd_row_args *args, size_t j, size_t tile, size_t count, size_t width) {
   switch (width) {
     case 1: columns_of(args, j, tile, count, 1); break;
