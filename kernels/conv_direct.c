@@ -65,7 +65,8 @@ struct tile_rows {
 
 SK_INLINE struct tile_rows find_rows(const float *first, size_t block, size_t line, const size_t rows,
                                      const size_t blocks) {
-  struct tile_rows found = {{{settle(first)}}};
+  struct tile_rows found; /* rows that the tile has not stay unset: clang 14 would write them to the stack */
+  found.row[0][0] = settle(first);
   SK_UNROLL for (size_t i = 1; i < rows * blocks; i++) {
     found.row[i % blocks][i / blocks] = settle(first + i % blocks * block + i / blocks * line);
   }
