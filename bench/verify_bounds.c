@@ -119,6 +119,11 @@ const char *sk_activation_name(enum sk_activation activation) {
   return names[activation];
 }
 
+const char *sk_residual_name(enum sk_residual residual) {
+  static const char *const names[SK_RESIDUALS] = {"no residual", "residual", "residual in place"};
+  return names[residual];
+}
+
 /* Small, so that most data has values on either side, and not about zero, so that neither bound can pass for the other.
  */
 const struct sk_clip_bounds sk_activation_bounds = {-0.25F, 0.375F};
@@ -189,6 +194,15 @@ sk_reference_winograd sk_winograd_absolute(const sk_reference_winograd *winograd
   make_absolute(absolute.filter);
   make_absolute(absolute.input);
   return absolute;
+}
+
+bool sk_winograd_has_few_bits(const sk_reference_winograd_matrix matrix) {
+  const size_t side = SK_REFERENCE_WINOGRAD_MAX_ALPHA;
+  for (size_t i = 0; i < side * side; i++) {
+    const int64_t denominator = matrix[i / side][i % side].denominator;
+    if (denominator > 64 || (denominator & (denominator - 1)) != 0) return false;
+  }
+  return true;
 }
 
 /*

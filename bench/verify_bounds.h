@@ -38,8 +38,11 @@ float sk_exact_fma(float a, float b, float c);
 /* What ends a convolution. */
 enum sk_activation { SK_ACTIVATION_NONE, SK_ACTIVATION_RELU, SK_ACTIVATION_CLIP, SK_ACTIVATIONS };
 const char *sk_activation_name(enum sk_activation activation);
+enum sk_residual { SK_RESIDUAL_NONE, SK_RESIDUAL_SEPARATE, SK_RESIDUAL_IN_PLACE, SK_RESIDUALS };
+const char *sk_residual_name(enum sk_residual residual);
 
-/* Apply it, to a float's bits and to a real number: clips to these bounds. No two numbers get further apart. */
+/* Apply an activation, to a float's bits and to a real number: clips to these bounds. No two numbers get further apart.
+ */
 extern const struct sk_clip_bounds sk_activation_bounds;
 float sk_activate(enum sk_activation activation, float value);
 double sk_activate_exact(enum sk_activation activation, double value);
@@ -53,6 +56,9 @@ sk_reference_winograd sk_winograd_of_tile(const sk_reference_winograd *winograd,
 
 /* The same with every entry replaced by its absolute value, which bounds are computed with. */
 sk_reference_winograd sk_winograd_absolute(const sk_reference_winograd *winograd);
+
+/* Whether transforms of small integers are exact in float: entries with few bits. */
+bool sk_winograd_has_few_bits(const sk_reference_winograd_matrix matrix);
 
 /* As sk_reference_winograd_magnitude without bias, of tiles that are trimmed as the kernels' are; each tile and each
  * kernel is transformed only once. */

@@ -6,22 +6,16 @@
 #include "bench/verify_internal.h"
 
 /* What happens after the chain: every combination is one number from 0 to 17. */
-enum residual_kind { RESIDUAL_NONE, RESIDUAL_SEPARATE, RESIDUAL_IN_PLACE, RESIDUAL_KINDS };
 struct epilogue {
   bool bias;
   enum sk_activation activation;
-  enum residual_kind residual;
+  enum sk_residual residual;
 };
-enum { EPILOGUES = 2 * SK_ACTIVATIONS * RESIDUAL_KINDS };
+enum { EPILOGUES = 2 * SK_ACTIVATIONS * SK_RESIDUALS };
 
 static struct epilogue epilogue_number(size_t number) {
   return (struct epilogue){number % 2 == 0, (enum sk_activation)(number / 2 % SK_ACTIVATIONS),
-                           (enum residual_kind)(number / 2 / SK_ACTIVATIONS % RESIDUAL_KINDS)};
-}
-
-static const char *residual_name(enum residual_kind kind) {
-  static const char *const names[RESIDUAL_KINDS] = {"no residual", "residual", "residual in place"};
-  return names[kind];
+                           (enum sk_residual)(number / 2 / SK_ACTIVATIONS % SK_RESIDUALS)};
 }
 
 /* What becomes of a chain that `roundings` operations made: + residual, activation. */
@@ -29,7 +23,7 @@ static struct sk_expected finish(const struct sk_chain *chain, size_t lane, stru
                                  enum sk_data data, size_t roundings) {
   float bits = chain->bits[lane];
   double exact = chain->sum[lane], magnitude = chain->magnitude[lane];
-  if (e.residual != RESIDUAL_NONE) {
+  if (e.residual != SK_RESIDUAL_NONE) {
     bits += residual;
     exact += (double)residual;
     magnitude += fabs((double)residual);
@@ -190,12 +184,12 @@ static void place_direct_output(struct sk_verify *v, const struct direct_model *
   args->y_block = args->rows * args->y_line + 3 * SK_BLOCK;
   const size_t floats = (args->blocks - 1) * args->y_block + (args->rows - 1) * args->y_line + width;
   args->y = sk_verify_output(v, SK_SLOT_Y, floats, side);
-  if (e.residual == RESIDUAL_IN_PLACE) {
+  if (e.residual == SK_RESIDUAL_IN_PLACE) {
     copy_residual(m, args, args->y, args->y_block, args->y_line);
     args->residual = args->y;
     args->residual_block = args->y_block;
     args->residual_line = args->y_line;
-  } else if (e.residual == RESIDUAL_SEPARATE) {
+  } else if (e.residual == SK_RESIDUAL_SEPARATE) {
     args->residual_line = width + SK_BLOCK;
     args->residual_block = args->rows * args->residual_line + 4 * SK_BLOCK;
     const size_t size = (args->blocks - 1) * args->residual_block + (args->rows - 1) * args->residual_line + width;
@@ -236,14 +230,14 @@ static void run_direct(struct sk_verify *v, const struct direct_model *m, size_t
                                      .clip = e.activation == SK_ACTIVATION_CLIP,
                                      .bounds = sk_activation_bounds};
   sk_verify_at(v, "%s, %zux%zu pixels, %zu blocks, %s, %s, %s, %s", sk_data_name(m->data), rows, pixels, m->blocks,
-               e.bias ? "bias" : "no bias", residual_name(e.residual), sk_activation_name(e.activation),
+               e.bias ? "bias" : "no bias", sk_residual_name(e.residual), sk_activation_name(e.activation),
                sk_guard_side_name(side));
   const float *x = direct_input(v, m, &args, &floats);
   args.x = sk_verify_input(v, SK_SLOT_X, x, floats, side);
   args.weights = sk_verify_input(v, SK_SLOT_WEIGHTS, m->weights, m->terms * m->blocks * SK_BLOCK, side);
   if (e.bias) args.bias = sk_verify_input(v, SK_SLOT_BIAS, m->bias, m->blocks * SK_BLOCK, side);
   place_direct_output(v, m, &args, e, side);
-  const bool in_parts = c->channels > SK_BLOCK && e.residual != RESIDUAL_IN_PLACE && (rows + pixels) % 2 == 0;
+  const bool in_parts = c->channels > SK_BLOCK && e.residual != SK_RESIDUAL_IN_PLACE && (rows + pixels) % 2 == 0;
   if (in_parts) run_first_block(v, &args);
   v->kernels->conv_direct(&args);
   check_direct(v, m, &args, e);
@@ -438,14 +432,14 @@ static void run_grouped(struct sk_verify *v, const struct grouped_model *m, size
                                       .clip = e.activation == SK_ACTIVATION_CLIP,
                                       .bounds = sk_activation_bounds};
   sk_verify_at(v, "%s, %zu pixels, %s, %s, %s, %s", sk_data_name(m->data), pixels, e.bias ? "bias" : "no bias",
-               residual_name(e.residual), sk_activation_name(e.activation), sk_guard_side_name(side));
+               sk_residual_name(e.residual), sk_activation_name(e.activation), sk_guard_side_name(side));
   place_grouped_input(v, m, &args, side);
   args.weights = sk_verify_input(v, SK_SLOT_WEIGHTS, m->weights, m->terms * SK_BLOCK, side);
   if (e.bias) args.bias = sk_verify_input(v, SK_SLOT_BIAS, m->bias, SK_BLOCK, side);
   args.y = sk_verify_output(v, SK_SLOT_Y, floats, side);
-  if (e.residual == RESIDUAL_SEPARATE) {
+  if (e.residual == SK_RESIDUAL_SEPARATE) {
     args.residual = sk_verify_input(v, SK_SLOT_RESIDUAL, m->residual, floats, side);
-  } else if (e.residual == RESIDUAL_IN_PLACE) {
+  } else if (e.residual == SK_RESIDUAL_IN_PLACE) {
     args.residual = memcpy(args.y, m->residual, floats * sizeof(float));
   }
   v->kernels->conv_grouped(&args);

@@ -5,6 +5,7 @@
 #include "bench/verify_bounds.h"
 #include "bench/verify_internal.h"
 #include "bench/verify_transforms.h"
+#include "bench/verify_winograd_output.h"
 #include "dispatch/winograd_filter.h"
 
 enum {
@@ -34,15 +35,6 @@ static size_t tile_points(const struct winograd_case *c) { return c->down.exact.
 static size_t place_point(const struct winograd_case *c, size_t p) {
   const size_t columns = c->along.exact.alpha;
   return place_in(c, &c->down, p / columns) * c->exact.alpha + place_in(c, &c->along, p % columns);
-}
-
-/* Whether transforms of small integers are exact in float: entries with few bits. */
-static bool has_few_bits(const sk_reference_winograd_matrix matrix) {
-  for (size_t i = 0; i < MAX_POINTS; i++) {
-    const int64_t denominator = matrix[i / MAX_ALPHA][i % MAX_ALPHA].denominator;
-    if (denominator > 64 || (denominator & (denominator - 1)) != 0) return false;
-  }
-  return true;
 }
 
 /* ---- Input transform ---- */
@@ -113,7 +105,7 @@ static void check_input(struct sk_verify *v, const struct input_model *model,
   const struct winograd_case *c = model->c;
   const size_t alpha = c->exact.alpha, points = alpha * alpha;
   const size_t roundings = sk_winograd_transform_roundings(c->m, c->stride);
-  const bool few_bits = has_few_bits(c->down.exact.input) && has_few_bits(c->along.exact.input);
+  const bool few_bits = sk_winograd_has_few_bits(c->down.exact.input) && sk_winograd_has_few_bits(c->along.exact.input);
   const double underflow = sk_winograd_input_underflow(&c->exact);
   const struct sk_region region = {1, 0, points, args->v_point, SK_BLOCK};
   for (size_t p = 0; p < tile_points(c); p++) {
@@ -182,12 +174,10 @@ static sk_winograd_output_fn *output_kernel(const struct sk_kernel_table *k, con
   return c->m == 2 ? k->winograd_output_f2k3 : c->m == 4 ? k->winograd_output_f4k3 : k->winograd_output_f6k3;
 }
 
-enum residual_kind { RESIDUAL_NONE, RESIDUAL_SEPARATE, RESIDUAL_IN_PLACE, RESIDUAL_KINDS };
-
 struct output_model {
   const struct winograd_case *c;
   enum sk_data data;
-  enum residual_kind residual_kind;
+  enum sk_residual residual_kind;
   enum sk_activation activation;
   float t[MAX_POINTS][SK_BLOCK]; /* of the tile's points */
   float bias[SK_BLOCK];
@@ -207,7 +197,7 @@ static void output_exact(const struct output_model *model, size_t lane, double *
   sk_reference_winograd_output_2d(&down->absolute, &along->absolute, absolute, magnitude);
   for (size_t p = 0; p < tile_outputs(model->c); p++) {
     const double bias = (double)model->bias[lane];
-    const double residual = model->residual_kind == RESIDUAL_NONE ? 0 : (double)model->residual[p][lane];
+    const double residual = model->residual_kind == SK_RESIDUAL_NONE ? 0 : (double)model->residual[p][lane];
     y[p] = sk_activate_exact(model->activation, y[p] + (bias + residual));
     magnitude[p] += fabs(bias) + fabs(residual);
   }
@@ -221,7 +211,7 @@ static void output_bits(struct output_model *model, size_t lane) {
   sk_winograd_output_bits(c->m, c->stride, c->down.exact.alpha, c->along.exact.alpha, t, y);
   for (size_t p = 0; p < tile_outputs(c); p++) {
     y[p] += model->bias[lane];
-    if (model->residual_kind != RESIDUAL_NONE) y[p] += model->residual[p][lane];
+    if (model->residual_kind != SK_RESIDUAL_NONE) y[p] += model->residual[p][lane];
     y[p] = sk_activate(model->activation, y[p]);
   }
   put_lane(y, tile_outputs(c), lane, model->bits);
@@ -230,8 +220,8 @@ static void output_bits(struct output_model *model, size_t lane) {
 static void make_output_model(struct sk_verify *v, const struct winograd_case *c, enum sk_data data, size_t epilogue,
                               struct output_model *model) {
   *model = (struct output_model){.c = c, .data = data};
-  model->residual_kind = (enum residual_kind)(epilogue % RESIDUAL_KINDS);
-  model->activation = (enum sk_activation)(epilogue / RESIDUAL_KINDS);
+  model->residual_kind = (enum sk_residual)(epilogue % SK_RESIDUALS);
+  model->activation = (enum sk_activation)(epilogue / SK_RESIDUALS);
   const double norms = sk_winograd_norms(&c->down.exact).output * sk_winograd_norms(&c->along.exact).output;
   const double largest = norms + 2;
   const enum sk_part part = data == SK_DATA_OVERFLOW ? SK_PART_ADDEND : SK_PART_X; /* of a sum without weights */
@@ -248,7 +238,7 @@ static void check_output(struct sk_verify *v, const struct output_model *model,
                          const struct sk_winograd_output_args *args) {
   const struct winograd_case *const c = model->c;
   const size_t roundings = sk_winograd_transform_roundings(c->m, c->stride) + 2; /* bias, residual */
-  const bool exact = model->data == SK_DATA_INTEGERS && has_few_bits(c->exact.output);
+  const bool exact = model->data == SK_DATA_INTEGERS && sk_winograd_has_few_bits(c->exact.output);
   const double underflow = sk_winograd_output_underflow(&c->exact);
   const struct sk_region region = {1, 0, args->rows, args->y_row, args->columns * SK_BLOCK};
   for (size_t i = 0; i < args->rows; i++) {
@@ -265,35 +255,7 @@ static void check_output(struct sk_verify *v, const struct output_model *model,
   sk_verify_inputs_unchanged(v);
 }
 
-/* Lay a [rows][columns][16] part of the residual out with a row stride of its own. */
-static void copy_residual(const struct output_model *model, float *to, size_t row) {
-  for (size_t i = 0; i < model->c->rows; i++) {
-    memcpy(to + i * row, model->residual[i * model->c->along.exact.outputs],
-           model->c->columns * SK_BLOCK * sizeof(float));
-  }
-}
-
-static void place_output(struct sk_verify *v, const struct output_model *model, struct sk_winograd_output_args *args,
-                         enum sk_guard_side side) {
-  const size_t width = args->columns * SK_BLOCK;
-  args->y_row = width + 3 * SK_BLOCK;
-  args->y = sk_verify_output(v, SK_SLOT_Y, (args->rows - 1) * args->y_row + width, side);
-  if (model->residual_kind == RESIDUAL_IN_PLACE) {
-    copy_residual(model, args->y, args->y_row);
-    args->residual = args->y;
-    args->residual_row = args->y_row;
-  } else if (model->residual_kind == RESIDUAL_SEPARATE) {
-    args->residual_row = width + 2 * SK_BLOCK;
-    const size_t floats = (args->rows - 1) * args->residual_row + width;
-    float *residual = sk_verify_floats(v, floats);
-    sk_fill_canaries(residual, floats);
-    copy_residual(model, residual, args->residual_row);
-    args->residual = sk_verify_input(v, SK_SLOT_RESIDUAL, residual, floats, side);
-  }
-}
-
 static void run_output(struct sk_verify *v, const struct output_model *model, size_t t_point, enum sk_guard_side side) {
-  static const char *const residuals[RESIDUAL_KINDS] = {"no residual", "residual", "residual in place"};
   const struct winograd_case *c = model->c;
   const size_t points = c->exact.alpha * c->exact.alpha, floats = (points - 1) * t_point + SK_BLOCK;
   const size_t mark = v->scratch_count;
@@ -303,18 +265,12 @@ static void run_output(struct sk_verify *v, const struct output_model *model, si
     memcpy(t + place_point(c, p) * t_point, model->t[p], sizeof model->t[p]);
   }
   sk_verify_at(v, "%s, point stride %zu, %s, %s, %s", sk_data_name(model->data), t_point,
-               residuals[model->residual_kind], sk_activation_name(model->activation), sk_guard_side_name(side));
-  struct sk_winograd_output_args args = {
-      .t = sk_verify_input(v, SK_SLOT_X, t, floats, side),
-      .t_point = t_point,
-      .bias = sk_verify_input(v, SK_SLOT_BIAS, model->bias, SK_BLOCK, side),
-      .rows = c->rows,
-      .columns = c->columns,
-      .relu = model->activation == SK_ACTIVATION_RELU,
-      .clip = model->activation == SK_ACTIVATION_CLIP,
-      .bounds = sk_activation_bounds,
-  };
-  place_output(v, model, &args, side);
+               sk_residual_name(model->residual_kind), sk_activation_name(model->activation), sk_guard_side_name(side));
+  const struct sk_winograd_ends ends = {model->activation, model->residual_kind, model->bias, model->residual[0],
+                                        c->along.exact.outputs * SK_BLOCK};
+  struct sk_winograd_output_args args = sk_winograd_place_output(v, &ends, c->rows, c->columns, side);
+  args.t = sk_verify_input(v, SK_SLOT_X, t, floats, side);
+  args.t_point = t_point;
   output_kernel(v->kernels, c)(&args);
   check_output(v, model, &args);
   sk_verify_release(v, mark);
@@ -325,7 +281,7 @@ static void output_case(struct sk_verify *v, const void *parameters) {
   for (enum sk_data data = SK_DATA_INTEGERS; data < SK_DATA_KINDS; data++) {
     if (!sk_verify_takes(v, data, c->rows + c->columns)) continue;
     v->data = data;
-    for (size_t epilogue = 0; epilogue < SK_ACTIVATIONS * RESIDUAL_KINDS; epilogue++) {
+    for (size_t epilogue = 0; epilogue < SK_ACTIVATIONS * SK_RESIDUALS; epilogue++) {
       struct output_model model;
       make_output_model(v, c, data, epilogue, &model);
       for (enum sk_guard_side side = 0; side < SK_GUARD_SIDES && !sk_verify_failed(v); side++) {

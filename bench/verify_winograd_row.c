@@ -1,11 +1,9 @@
 /* Cases for rows of tiles of F(3,4), multiplied and transformed back, against their contract written out plainly. */
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
-#include "bench/verify_bounds.h"
-#include "bench/verify_internal.h"
 #include "bench/verify_transforms.h"
+#include "bench/verify_winograd_output.h"
 #include "dispatch/winograd_filter.h"
 
 enum { OUTPUTS = 3, ALPHA = 6, POINTS = ALPHA * ALPHA, MOST_TILES = OUTPUTS * OUTPUTS };
@@ -15,12 +13,10 @@ struct row_case {
   sk_reference_winograd exact, absolute;
 };
 
-enum residual_kind { RESIDUAL_NONE, RESIDUAL_SEPARATE, RESIDUAL_IN_PLACE, RESIDUAL_KINDS };
-
 struct row_model {
   const struct row_case *c;
   enum sk_data data;
-  enum residual_kind residual_kind;
+  enum sk_residual residual_kind;
   enum sk_activation activation;
   float *v;        /* [tiles][36][16] */
   float *weights;  /* [6][channels][6][16] */
@@ -39,7 +35,7 @@ static double growth(const struct row_case *c) {
 /* Add what ends an output that exists to its three values: the bits, the real number and its terms' magnitude. */
 static void end_output(const struct row_model *m, size_t row, size_t column, size_t lane, size_t at) {
   const struct row_case *c = m->c;
-  const bool exists = row < c->rows && column < c->columns, adds = exists && m->residual_kind != RESIDUAL_NONE;
+  const bool exists = row < c->rows && column < c->columns, adds = exists && m->residual_kind != SK_RESIDUAL_NONE;
   const float bias = m->bias[lane], residual = adds ? m->residual[(row * c->columns + column) * SK_BLOCK + lane] : 0;
   m->bits[at] += bias;
   if (adds) m->bits[at] += residual;
@@ -106,6 +102,7 @@ static void make_inputs(struct sk_verify *v, struct row_model *m) {
 static void check_row(struct sk_verify *v, const struct row_model *m, const struct sk_winograd_output_args *outputs) {
   const struct row_case *c = m->c;
   const size_t roundings = c->channels + sk_winograd_transform_roundings(4, 1) + 2; /* bias, residual */
+  const bool exact = m->data == SK_DATA_INTEGERS && sk_winograd_has_few_bits(c->exact.output);
   const double underflow =
       sk_winograd_output_underflow(&c->exact) + growth(c) * (double)c->channels * (double)FLT_TRUE_MIN;
   const struct sk_region region = {1, 0, c->rows, outputs->y_row, c->columns * SK_BLOCK};
@@ -113,7 +110,7 @@ static void check_row(struct sk_verify *v, const struct row_model *m, const stru
     const size_t l = i % SK_BLOCK, row = i / SK_BLOCK / c->columns, column = i / SK_BLOCK % c->columns;
     const size_t at =
         ((column / OUTPUTS * OUTPUTS + row) * OUTPUTS + column % OUTPUTS) * SK_BLOCK + l; /* [tiles][3][3][16] */
-    const double bound = sk_rounding_bound(roundings, m->magnitudes[at]) + underflow;
+    const double bound = exact ? 0 : sk_rounding_bound(roundings, m->magnitudes[at]) + underflow;
     const struct sk_expected expected = {m->bits[at], true, m->sums[at], bound};
     const float got = outputs->y[row * outputs->y_row + column * SK_BLOCK + l];
     if (!sk_verify_value(v, got, &expected, "y", row, column, l)) return;
@@ -122,51 +119,20 @@ static void check_row(struct sk_verify *v, const struct row_model *m, const stru
   sk_verify_inputs_unchanged(v);
 }
 
-/* Lay the residual out with a row stride of its own. */
-static void copy_residual(const struct row_model *m, float *to, size_t row) {
-  const size_t width = m->c->columns * SK_BLOCK;
-  for (size_t i = 0; i < m->c->rows; i++) memcpy(to + i * row, m->residual + i * width, width * sizeof(float));
-}
-
-static void place_residual(struct sk_verify *v, const struct row_model *m, struct sk_winograd_output_args *outputs,
-                           enum sk_guard_side side) {
-  const size_t width = m->c->columns * SK_BLOCK;
-  if (m->residual_kind == RESIDUAL_IN_PLACE) {
-    copy_residual(m, outputs->y, outputs->y_row);
-    outputs->residual = outputs->y;
-    outputs->residual_row = outputs->y_row;
-  } else if (m->residual_kind == RESIDUAL_SEPARATE) {
-    outputs->residual_row = width + 2 * SK_BLOCK;
-    const size_t floats = (m->c->rows - 1) * outputs->residual_row + width;
-    float *const residual = sk_verify_floats(v, floats);
-    sk_fill_canaries(residual, floats);
-    copy_residual(m, residual, outputs->residual_row);
-    outputs->residual = sk_verify_input(v, SK_SLOT_RESIDUAL, residual, floats, side);
-  }
-}
-
 static void run_row(struct sk_verify *v, const struct row_model *m, enum sk_guard_side side) {
-  static const char *const residuals[RESIDUAL_KINDS] = {"no residual", "residual", "residual in place"};
   const struct row_case *c = m->c;
-  const size_t width = c->columns * SK_BLOCK, y_row = width + 3 * SK_BLOCK, mark = v->scratch_count;
-  sk_verify_at(v, "%s, %s, %s, %s", sk_data_name(m->data), residuals[m->residual_kind],
+  const size_t mark = v->scratch_count;
+  const struct sk_winograd_ends ends = {m->activation, m->residual_kind, m->bias, m->residual, c->columns * SK_BLOCK};
+  sk_verify_at(v, "%s, %s, %s, %s", sk_data_name(m->data), sk_residual_name(m->residual_kind),
                sk_activation_name(m->activation), sk_guard_side_name(side));
-  struct sk_winograd_row_args args = {
+  const struct sk_winograd_row_args args = {
       .v = sk_verify_input(v, SK_SLOT_X, m->v, c->tiles * POINTS * SK_BLOCK, side),
       .weights = sk_verify_input(v, SK_SLOT_WEIGHTS, m->weights, POINTS * c->channels * SK_BLOCK, side),
       .half = sk_verify_output(v, SK_SLOT_WORKSPACE, c->tiles * OUTPUTS * ALPHA * SK_BLOCK, side),
       .tiles = c->tiles,
       .channels = c->channels,
-      .outputs = {.bias = sk_verify_input(v, SK_SLOT_BIAS, m->bias, SK_BLOCK, side),
-                  .y = sk_verify_output(v, SK_SLOT_Y, (c->rows - 1) * y_row + width, side),
-                  .y_row = y_row,
-                  .rows = c->rows,
-                  .columns = c->columns,
-                  .relu = m->activation == SK_ACTIVATION_RELU,
-                  .clip = m->activation == SK_ACTIVATION_CLIP,
-                  .bounds = sk_activation_bounds},
+      .outputs = sk_winograd_place_output(v, &ends, c->rows, c->columns, side),
   };
-  place_residual(v, m, &args.outputs, side);
   v->kernels->winograd_row_f3k4(&args);
   check_row(v, m, &args.outputs);
   sk_verify_release(v, mark);
@@ -180,9 +146,9 @@ static void row_case(struct sk_verify *v, const void *parameters) {
     struct row_model m = {.c = c, .data = data};
     v->data = data;
     make_inputs(v, &m);
-    for (size_t epilogue = 0; epilogue < SK_ACTIVATIONS * RESIDUAL_KINDS; epilogue++) {
-      m.residual_kind = (enum residual_kind)(epilogue % RESIDUAL_KINDS);
-      m.activation = (enum sk_activation)(epilogue / RESIDUAL_KINDS);
+    for (size_t epilogue = 0; epilogue < SK_ACTIVATIONS * SK_RESIDUALS; epilogue++) {
+      m.residual_kind = (enum sk_residual)(epilogue % SK_RESIDUALS);
+      m.activation = (enum sk_activation)(epilogue / SK_RESIDUALS);
       model_outputs(&m);
       for (enum sk_guard_side side = 0; side < SK_GUARD_SIDES && !sk_verify_failed(v); side++) run_row(v, &m, side);
     }
